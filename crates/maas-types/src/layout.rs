@@ -1,0 +1,128 @@
+//! Where things lie on the host: the one place that spells a path.
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use crate::{EngineId, GenerationId};
+
+/// The appliance's folders. With `--root DIR` all of them lie below DIR; without, at `/`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Layout {
+    root: Utf8PathBuf,
+}
+
+impl Layout {
+    /// The longest path that a Unix socket can have on Linux: `sun_path` has 108 bytes, one of them
+    /// for the closing zero (`unix(7)`).
+    pub const LONGEST_SOCKET: usize = 107;
+
+    /// The appliance below `root`; `/` for a host of its own.
+    pub fn new(root: impl Into<Utf8PathBuf>) -> Self {
+        Self { root: root.into() }
+    }
+
+    /// What `--root` was, or `/`.
+    pub fn root(&self) -> &Utf8Path {
+        &self.root
+    }
+
+    /// `/etc/maas-appliance/appliance.toml`
+    pub fn config(&self) -> Utf8PathBuf {
+        self.root.join("etc/maas-appliance/appliance.toml")
+    }
+
+    /// `/etc/maas-appliance/tls`: own CA, server key and certificate chain.
+    pub fn tls(&self) -> Utf8PathBuf {
+        self.root.join("etc/maas-appliance/tls")
+    }
+
+    /// `/var/lib/maas-appliance`
+    pub fn state(&self) -> Utf8PathBuf {
+        self.root.join("var/lib/maas-appliance")
+    }
+
+    /// Blobs by digest: `store/sha256/ab/abcd…`
+    pub fn store(&self) -> Utf8PathBuf {
+        self.state().join("store")
+    }
+
+    /// Files on their way into the store; same file system, so the last step is a rename.
+    pub fn staging(&self) -> Utf8PathBuf {
+        self.state().join("staging")
+    }
+
+    /// All generations.
+    pub fn generations(&self) -> Utf8PathBuf {
+        self.state().join("generations")
+    }
+
+    /// One generation.
+    pub fn generation(&self, id: &GenerationId) -> Utf8PathBuf {
+        self.generations().join(id.to_string())
+    }
+
+    /// The link to the generation that serves.
+    pub fn current(&self) -> Utf8PathBuf {
+        self.state().join("current")
+    }
+
+    /// Trusted roots, version floors, generations and the install journal. Written by root's
+    /// commands only; the services never open it.
+    pub fn trust_db(&self) -> Utf8PathBuf {
+        self.state().join("trust.db")
+    }
+
+    /// Teams, keys, limits and the usage ledger. Written by the gateway only.
+    pub fn state_db(&self) -> Utf8PathBuf {
+        self.state().join("state.db")
+    }
+
+    /// The secret that keys are hashed with; mode 0600.
+    pub fn pepper(&self) -> Utf8PathBuf {
+        self.state().join("pepper")
+    }
+
+    /// The lock that install, rollback and garbage collection hold; says who and since when.
+    pub fn lock(&self) -> Utf8PathBuf {
+        self.state().join("lock")
+    }
+
+    /// Engine logs: current and previous run of each.
+    pub fn engine_logs(&self) -> Utf8PathBuf {
+        self.state().join("engines/log")
+    }
+
+    /// What engines may write: compile caches and the like, kept between runs.
+    pub fn engine_cache(&self) -> Utf8PathBuf {
+        self.state().join("engines/cache")
+    }
+
+    /// `/run/maas-appliance`
+    pub fn run(&self) -> Utf8PathBuf {
+        self.root.join("run/maas-appliance")
+    }
+
+    /// What the supervisor tells the gateway.
+    pub fn engine_table(&self) -> Utf8PathBuf {
+        self.run().join("engines.json")
+    }
+
+    /// What the GPU agent tells everybody.
+    pub fn gpu_inventory(&self) -> Utf8PathBuf {
+        self.run().join("gpus.json")
+    }
+
+    /// The gateway's administrative socket.
+    pub fn admin_socket(&self) -> Utf8PathBuf {
+        self.run().join("admin.sock")
+    }
+
+    /// Spec, status and socket of each engine.
+    pub fn engines(&self) -> Utf8PathBuf {
+        self.run().join("engines")
+    }
+
+    /// The Unix socket on which an engine speaks HTTP.
+    pub fn engine_socket(&self, id: &EngineId) -> Utf8PathBuf {
+        self.engines().join(format!("{id}.sock"))
+    }
+}
