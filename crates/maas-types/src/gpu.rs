@@ -22,6 +22,10 @@ pub struct GpuInventory {
     pub cuda: Option<String>,
     /// GPUs by index. The index is for people; everything else goes by UUID.
     pub gpus: Vec<Gpu>,
+    /// GPUs that NVML counts but that never told their UUID, each in one sentence. They cannot be
+    /// given work, and a person must see that they are there.
+    #[serde(default)]
+    pub unidentified: Vec<String>,
 }
 
 impl GpuInventory {
