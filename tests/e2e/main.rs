@@ -1,1 +1,7 @@
-fn main() {}
+//! Everything that needs more than one crate: the rules of the house, and the whole road.
+//!
+//! One test binary, one module a scenario, so that linking is paid once.
+
+mod architecture;
+mod installer;
+mod units;

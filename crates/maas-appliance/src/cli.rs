@@ -1,0 +1,190 @@
+//! The command line: `DESIGN.md`'s verbs, as far as they exist.
+
+mod connected;
+mod people;
+mod services;
+
+use camino::Utf8PathBuf;
+use clap::{Args, Parser, Subcommand};
+
+pub(crate) use connected::{BundleCommand, KeyCommand, PassphraseArgs, TrustCommand, TrustRootCommand};
+pub(crate) use people::{KeysCommand, TeamCommand, TeamLimits, UsageArgs, UsageBy};
+pub(crate) use services::{QuickstartArgs, QuickstartEngine};
+
+use crate::output::Format;
+
+/// Model-as-a-Service for sites without internet: carry, verify, install, serve, meter.
+#[derive(Debug, Parser)]
+#[command(name = "maas-appliance", version, disable_help_subcommand = true, max_term_width = 100)]
+pub(crate) struct Cli {
+    /// Keep the whole appliance below this folder instead of `/`
+    #[arg(long, global = true, value_name = "DIR", default_value = "/")]
+    pub(crate) root: Utf8PathBuf,
+
+    /// What the services log, as `target=level,…`
+    #[arg(long, global = true, value_name = "FILTER")]
+    pub(crate) log: Option<String>,
+
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Prints one JSON object instead of text.
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct JsonArg {
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+impl JsonArg {
+    /// What was asked for.
+    pub(crate) fn format(self) -> Format {
+        if self.json { Format::Json } else { Format::Text }
+    }
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Make signing keys
+    #[command(subcommand)]
+    Key(KeyCommand),
+    /// Say whom to trust
+    #[command(subcommand)]
+    Trust(TrustCommand),
+    /// Build, sign, copy and check bundles
+    #[command(subcommand)]
+    Bundle(BundleCommand),
+    /// Verify the media and make their bundle the running generation
+    Install(InstallArgs),
+    /// Go back to the generation before
+    Rollback(RollbackArgs),
+    /// Say what is installed, what runs and what needs attention
+    Status(JsonArg),
+    /// Look at GPUs
+    #[command(subcommand)]
+    Gpu(GpuCommand),
+    /// Look at models
+    #[command(subcommand)]
+    Model(ModelCommand),
+    /// Create teams and set their limits
+    #[command(subcommand)]
+    Team(TeamCommand),
+    /// Create, list and revoke keys
+    #[command(subcommand)]
+    Keys(KeysCommand),
+    /// Say who used what
+    Usage(UsageArgs),
+    /// Hand out the site's certificate authority
+    #[command(subcommand)]
+    Ca(CaCommand),
+    /// Check or explain the configuration
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// See the whole road on this machine: build, sign, install, serve, meter
+    Quickstart(QuickstartArgs),
+    /// Run the gateway (started by systemd)
+    Gateway,
+    /// Run the supervisor (started by systemd)
+    Supervisor(SupervisorArgs),
+    /// Run the GPU agent, the only process that calls NVML (started by systemd)
+    GpuAgent,
+    /// Run one engine (started by the supervisor)
+    EngineShim(EngineShimArgs),
+    /// Become an engine that dies with its shim (started by the shim)
+    #[command(hide = true)]
+    EngineExec {
+        /// The engine and its arguments
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true)]
+        argv: Vec<String>,
+    },
+    /// Answer like vLLM without a model; takes the arguments of `vllm serve`
+    SimulatedEngine {
+        /// `MODEL_DIR --served-model-name NAME --uds PATH …`
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        argv: Vec<String>,
+    },
+}
+
+/// `install`
+#[derive(Debug, Args)]
+pub(crate) struct InstallArgs {
+    /// A mounted stick or a folder; several, in any order
+    #[arg(long = "media", value_name = "DIR", required = true)]
+    pub(crate) media: Vec<Utf8PathBuf>,
+    /// Which bundle, when the media hold more than one
+    #[arg(long, value_name = "ID")]
+    pub(crate) bundle: Option<String>,
+    /// Install although the signatures have expired; needs --reason, which is recorded
+    #[arg(long, requires = "reason")]
+    pub(crate) accept_expired: bool,
+    /// Why an expired bundle is accepted
+    #[arg(long, value_name = "TEXT", requires = "accept_expired")]
+    pub(crate) reason: Option<String>,
+    /// Print what would be done and change nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    #[command(flatten)]
+    pub(crate) json: JsonArg,
+}
+
+/// `rollback`
+#[derive(Debug, Args)]
+pub(crate) struct RollbackArgs {
+    /// Print what would be done and change nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    #[command(flatten)]
+    pub(crate) json: JsonArg,
+}
+
+/// `gpu …`
+#[derive(Debug, Subcommand)]
+pub(crate) enum GpuCommand {
+    /// List the GPUs that NVML reports
+    List(JsonArg),
+}
+
+/// `model …`
+#[derive(Debug, Subcommand)]
+pub(crate) enum ModelCommand {
+    /// List the models of the running generation and their engines
+    List(JsonArg),
+}
+
+/// `ca …`
+#[derive(Debug, Subcommand)]
+pub(crate) enum CaCommand {
+    /// Print the site's CA certificate (PEM) for clients to trust
+    Export {
+        /// Write it here instead of to stdout
+        #[arg(long, value_name = "FILE")]
+        out: Option<Utf8PathBuf>,
+    },
+}
+
+/// `config …`
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Check the configuration file and say what it means
+    Check,
+    /// Print a commented example file
+    Example,
+}
+
+/// `supervisor`
+#[derive(Debug, Args)]
+pub(crate) struct SupervisorArgs {
+    /// Stop the engines when told to stop; without it they outlive the supervisor
+    #[arg(long)]
+    pub(crate) stop_engines: bool,
+}
+
+/// `engine-shim`
+#[derive(Debug, Args)]
+pub(crate) struct EngineShimArgs {
+    /// The engine's specification, written by the supervisor
+    #[arg(value_name = "SPEC")]
+    pub(crate) spec: Utf8PathBuf,
+}

@@ -1,0 +1,144 @@
+//! Commands of the connected side and of the door: keys, trust, bundles.
+
+use camino::Utf8PathBuf;
+use clap::{Args, Subcommand};
+
+use super::JsonArg;
+
+/// `key …`
+#[derive(Debug, Subcommand)]
+pub(crate) enum KeyCommand {
+    /// Make a signing key: FILE (private, encrypted) and FILE.pub
+    Gen {
+        /// Where the private key goes
+        #[arg(long, value_name = "FILE")]
+        out: Utf8PathBuf,
+        #[command(flatten)]
+        passphrase: PassphraseArgs,
+        /// Keep the private key in clear text, for rehearsals only
+        #[arg(long, conflicts_with = "passphrase_file")]
+        unsafe_without_passphrase: bool,
+    },
+}
+
+/// Where a passphrase comes from. Never from the command line: other users can read that.
+#[derive(Debug, Args)]
+pub(crate) struct PassphraseArgs {
+    /// Read the passphrase from the first line of this file instead of asking
+    #[arg(long, value_name = "FILE")]
+    pub(crate) passphrase_file: Option<Utf8PathBuf>,
+}
+
+/// `trust …`
+#[derive(Debug, Subcommand)]
+pub(crate) enum TrustCommand {
+    /// Work on a trust root on the connected side
+    #[command(subcommand)]
+    Root(TrustRootCommand),
+    /// Trust a root on this host, after comparing its fingerprint
+    Add {
+        /// The `N.root.json` that came with the first medium
+        #[arg(value_name = "ROOT")]
+        file: Utf8PathBuf,
+        /// The fingerprint that the sender told you (asked for on a terminal otherwise)
+        #[arg(long, value_name = "HEX")]
+        fingerprint: Option<String>,
+        #[command(flatten)]
+        json: JsonArg,
+    },
+    /// List the roots that this host trusts
+    List(JsonArg),
+    /// Show a root: fingerprint, keys and thresholds
+    Show {
+        /// A root file, or nothing for what this host trusts
+        #[arg(value_name = "ROOT")]
+        file: Option<Utf8PathBuf>,
+        #[command(flatten)]
+        json: JsonArg,
+    },
+}
+
+/// `trust root …`
+#[derive(Debug, Subcommand)]
+pub(crate) enum TrustRootCommand {
+    /// Start a trust root: these keys, and how many of them must sign
+    Init {
+        /// How many keys must sign
+        #[arg(long, value_name = "N")]
+        threshold: u32,
+        /// A public key (`….pub`); several
+        #[arg(long = "key", value_name = "FILE", required = true)]
+        keys: Vec<Utf8PathBuf>,
+        /// Where the root file goes
+        #[arg(long, value_name = "FILE", default_value = "1.root.json")]
+        out: Utf8PathBuf,
+    },
+}
+
+/// `bundle …`
+#[derive(Debug, Subcommand)]
+pub(crate) enum BundleCommand {
+    /// Build a bundle from a recipe, ready to be signed
+    Build {
+        /// The recipe (TOML)
+        #[arg(value_name = "RECIPE")]
+        recipe: Utf8PathBuf,
+        /// An empty folder, or one to create
+        #[arg(long, value_name = "DIR")]
+        out: Utf8PathBuf,
+        /// The trust root that says who may sign
+        #[arg(long, value_name = "FILE", default_value = "1.root.json")]
+        trust_root: Utf8PathBuf,
+        /// The binary to ship; this one when left out
+        #[arg(long, value_name = "FILE")]
+        binary: Option<Utf8PathBuf>,
+    },
+    /// Add a key's signature to a bundle; any order, on any machine
+    Sign {
+        /// The bundle, or a folder with its metadata only
+        #[arg(value_name = "DIR")]
+        bundle: Utf8PathBuf,
+        /// A private key
+        #[arg(long = "key", value_name = "FILE")]
+        key: Option<Utf8PathBuf>,
+        #[command(flatten)]
+        passphrase: PassphraseArgs,
+        /// Take over the signatures of another copy of the same bundle
+        #[arg(long, value_name = "DIR", required_unless_present = "key")]
+        merge: Vec<Utf8PathBuf>,
+    },
+    /// Spread a bundle over sticks
+    Copy {
+        /// The bundle
+        #[arg(value_name = "DIR")]
+        bundle: Utf8PathBuf,
+        /// A mounted stick or a folder; several
+        #[arg(long = "to", value_name = "DIR", required = true)]
+        to: Vec<Utf8PathBuf>,
+    },
+    /// Say what a bundle holds and who signed it, without trusting it
+    Inspect {
+        /// The media, in any order
+        #[arg(value_name = "DIR", required = true)]
+        media: Vec<Utf8PathBuf>,
+        #[command(flatten)]
+        json: JsonArg,
+    },
+    /// Check signatures, freshness and every byte of a bundle
+    Verify {
+        /// The media, in any order
+        #[arg(value_name = "DIR", required = true)]
+        media: Vec<Utf8PathBuf>,
+        /// Which bundle, when the media hold more than one
+        #[arg(long, value_name = "ID")]
+        bundle: Option<String>,
+        /// Trust this root file instead of the host's roots; needs --fingerprint
+        #[arg(long, value_name = "FILE", requires = "fingerprint")]
+        trust_root: Option<Utf8PathBuf>,
+        /// The fingerprint of that root
+        #[arg(long, value_name = "HEX", requires = "trust_root")]
+        fingerprint: Option<String>,
+        #[command(flatten)]
+        json: JsonArg,
+    },
+}
