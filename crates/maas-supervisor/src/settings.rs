@@ -1,0 +1,83 @@
+//! What the supervisor is told: how to run engines, and which models ought to be running.
+
+use std::error::Error;
+
+use camino::Utf8PathBuf;
+use maas_types::{EngineKind, GenerationId, ModelManifest};
+
+/// How engines are run on this host. Fixed for the supervisor's life.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// What engines run on.
+    pub device: DevicePolicy,
+    /// What answers.
+    pub kind: EngineKind,
+    /// The `vllm` command; absolute.
+    pub vllm: Utf8PathBuf,
+    /// Our own executable; absolute. It is started with the verbs [`SHIM_VERB`] and, for
+    /// [`EngineKind::Simulated`], `simulated-engine`.
+    pub appliance: Utf8PathBuf,
+    /// Failures to simulate: the value of `MAAS_SIMULATE` for simulated engines. A real vLLM never
+    /// gets it.
+    pub simulate: Option<String>,
+    /// What becomes of the engines when the supervisor is told to stop.
+    pub stop_engines: StopEngines,
+    /// How long an engine that was told to stop may finish what it has, seconds.
+    pub drain_seconds: u64,
+}
+
+/// What engines run on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DevicePolicy {
+    /// GPUs if NVML answers with at least one, else the CPU. Until the GPU agent has reported for
+    /// the first time nothing is placed.
+    Auto,
+    /// The CPU, whatever NVML says: one slot for all engines.
+    Cpu,
+    /// GPUs only; without one nothing is placed.
+    Gpu,
+}
+
+/// What becomes of the engines when the supervisor is told to stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StopEngines {
+    /// They go on serving, and the next supervisor adopts them: loading a model takes minutes.
+    Never,
+    /// They are drained and stopped first, and nothing is left.
+    WithSupervisor,
+}
+
+/// One model that ought to be running.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Wish {
+    /// What the bundle says about it.
+    pub manifest: ModelManifest,
+    /// Where its files lie; absolute. An engine is replaced when this changes, so it should be the
+    /// same path for as long as the files are the same.
+    pub folder: Utf8PathBuf,
+}
+
+/// All models that ought to be running.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Wishes {
+    /// The generation that they belong to; `None` before the first install.
+    pub generation: Option<GenerationId>,
+    /// In the order of the generation.
+    pub models: Vec<Wish>,
+}
+
+/// Where the supervisor reads its wishes from: called about once a second, on the supervisor's own
+/// loop, so it must answer in milliseconds. While it fails the last good answer stands.
+pub type WishSource = Box<dyn FnMut() -> Result<Wishes, Box<dyn Error + Send + Sync>> + Send>;
+
+/// The verb that runs [`shim`](crate::shim()): `maas-appliance engine-shim SPEC`.
+pub const SHIM_VERB: &str = "engine-shim";
+
+/// The hidden verb that runs [`engine_exec`](crate::engine_exec):
+/// `maas-appliance engine-exec PARENT-PID PROGRAM [ARGUMENT…]`. Everything after the verb is taken
+/// as it stands, options of `vllm` included.
+pub const EXEC_VERB: &str = "engine-exec";
+
+/// The verb that a simulated engine is: `maas-appliance simulated-engine MODEL-FOLDER [OPTION…]`
+/// with the options of `vllm serve`.
+pub const SIMULATED_VERB: &str = "simulated-engine";

@@ -1,0 +1,136 @@
+//! What the supervisor writes for a shim: one engine, spelled out to the last argument.
+//!
+//! A shim may be older than the supervisor (engines outlive an upgrade), and the other way round
+//! after a rollback. So fields are only ever added, each with a default, and unknown ones are
+//! ignored; a change of meaning takes a new [`EngineSpec::SCHEMA`].
+
+use std::collections::BTreeMap;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use maas_types::{EngineId, EngineKind, GenerationId, GpuUuid, Layout, ModelManifest};
+use serde::{Deserialize, Serialize};
+
+/// `/run/maas-appliance/engines/ID.json`: everything that a shim needs to know.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EngineSpec {
+    /// `maas-appliance/engine-spec/v1`
+    pub schema: String,
+    /// Its name.
+    pub id: EngineId,
+    /// The generation for which it was started.
+    pub generation: Option<GenerationId>,
+    /// What the bundle says about the model.
+    pub manifest: ModelManifest,
+    /// Where the model's files lie.
+    pub folder: Utf8PathBuf,
+    /// What answers.
+    pub kind: EngineKind,
+    /// The GPUs that it was given; empty on the CPU.
+    pub gpus: Vec<GpuUuid>,
+    /// What is executed.
+    pub program: Utf8PathBuf,
+    /// Its arguments, without the program itself.
+    pub args: Vec<String>,
+    /// Its whole environment; nothing is inherited.
+    pub env: BTreeMap<String, String>,
+    /// The Unix socket on which it is to speak HTTP.
+    pub socket: Utf8PathBuf,
+    /// Where its output goes; the run before is kept beside it as `ID.previous.log`.
+    pub log: Utf8PathBuf,
+    /// What it may write: its working folder, its home and its caches.
+    pub cache: Utf8PathBuf,
+    /// How long it may take from start to first token, seconds.
+    pub start_timeout_seconds: u64,
+    /// How long it may finish what it has after SIGTERM, seconds.
+    pub drain_seconds: u64,
+}
+
+impl EngineSpec {
+    /// The value of [`EngineSpec::schema`].
+    pub const SCHEMA: &str = "maas-appliance/engine-spec/v1";
+
+    /// Whether `other` would run the same thing. The generation may differ: an upgrade that does
+    /// not touch a model does not reload it. GPUs may differ too: what runs stays where it is.
+    pub(crate) fn runs_the_same(&self, other: &Self) -> bool {
+        (&self.manifest, &self.folder, self.kind, &self.program)
+            == (&other.manifest, &other.folder, other.kind, &other.program)
+    }
+}
+
+/// The files of one engine below [`Layout::engines`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct EngineFiles {
+    folder: Utf8PathBuf,
+    id: EngineId,
+}
+
+impl EngineFiles {
+    pub(crate) fn new(layout: &Layout, id: &EngineId) -> Self {
+        Self {
+            folder: layout.engines(),
+            id: id.clone(),
+        }
+    }
+
+    /// The files whose spec is at `path`; `None` if that is not the path of a spec.
+    pub(crate) fn of_spec(path: &Utf8Path) -> Option<Self> {
+        let name = path.file_name()?.strip_suffix(".json")?;
+        // `ID.status.json` is no spec: an id ends in `-<replica>`.
+        if name.ends_with(".status") {
+            return None;
+        }
+        Some(Self {
+            folder: path.parent()?.to_owned(),
+            id: name.parse().ok()?,
+        })
+    }
+
+    pub(crate) fn id(&self) -> &EngineId {
+        &self.id
+    }
+
+    fn named(&self, suffix: &str) -> Utf8PathBuf {
+        self.folder.join(format!("{}.{suffix}", self.id))
+    }
+
+    pub(crate) fn spec(&self) -> Utf8PathBuf {
+        self.named("json")
+    }
+
+    pub(crate) fn status(&self) -> Utf8PathBuf {
+        self.named("status.json")
+    }
+
+    /// Held by the shim for as long as it lives, so that there is never a second one.
+    pub(crate) fn lock(&self) -> Utf8PathBuf {
+        self.named("lock")
+    }
+
+    pub(crate) fn socket(&self) -> Utf8PathBuf {
+        self.named("sock")
+    }
+
+    /// All of them.
+    pub(crate) fn all(&self) -> [Utf8PathBuf; 4] {
+        [self.spec(), self.status(), self.lock(), self.socket()]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_spec_is_taken_for_a_spec() {
+        let id = |path: &str| EngineFiles::of_spec(path.into()).map(|f| f.id().to_string());
+        assert_eq!(id("/run/engines/tiny-0.json"), Some("tiny-0".to_owned()));
+        for path in [
+            "/run/engines/tiny-0.status.json",
+            "/run/engines/tiny-0.sock",
+            "/run/engines/.tiny-0.json.new",
+            "/run/engines/-x.json",
+        ] {
+            assert_eq!(id(path), None, "{path}");
+        }
+    }
+}
