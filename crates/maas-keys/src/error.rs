@@ -1,0 +1,142 @@
+//! Why the registry cannot be opened, or an administrator's wish is not granted.
+
+use camino::Utf8PathBuf;
+use maas_types::{Exit, KeyId, TeamName};
+
+/// Why administration of keys and usage failed. The request path has its own refusals:
+/// [`crate::AuthRefusal`] and [`crate::LimitRefusal`].
+#[derive(Debug, thiserror::Error)]
+pub enum KeysError {
+    /// SQLite could not do it. Nothing was changed: neither on disk nor in memory.
+    #[error("failed to {doing} `{path}`")]
+    Database {
+        /// What was being done, to be read before the path.
+        doing: &'static str,
+        /// The database.
+        path: Utf8PathBuf,
+        /// What SQLite said.
+        #[source]
+        source: rusqlite::Error,
+    },
+    /// The database file or its lock file cannot be made.
+    #[error("failed to create or lock `{path}`")]
+    Lock {
+        /// The file.
+        path: Utf8PathBuf,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// Another process has it open. Two of them would count two budgets.
+    #[error("`{path}` is in use by another gateway")]
+    InUse {
+        /// The database.
+        path: Utf8PathBuf,
+    },
+    /// Damaged, or no SQLite database at all. It was left as it is.
+    #[error("`{path}` is damaged ({detail}); it was left as it is: restore a backup")]
+    Corrupt {
+        /// The database.
+        path: Utf8PathBuf,
+        /// What is wrong with it.
+        detail: String,
+    },
+    /// A SQLite database of some other program. It was left as it is.
+    #[error("`{path}` is a database of another program")]
+    NotOurs {
+        /// The file.
+        path: Utf8PathBuf,
+    },
+    /// Written by a newer release. It was left as it is.
+    #[error(
+        "`{path}` has schema {found}, and this release knows schemas up to {known}; a newer \
+         release wrote it"
+    )]
+    Newer {
+        /// The database.
+        path: Utf8PathBuf,
+        /// Its schema.
+        found: i64,
+        /// The newest schema that this code knows.
+        known: i64,
+    },
+    /// The file, or its file system, cannot be written. Keys without a ledger would be free of charge.
+    #[error("`{path}` is read-only")]
+    ReadOnly {
+        /// The database.
+        path: Utf8PathBuf,
+    },
+    /// The keys were hashed with another pepper; none of them would be accepted.
+    #[error(
+        "the pepper is not the one that the {keys} keys in `{path}` were hashed with; none would \
+         be accepted: restore the pepper that belongs to this database"
+    )]
+    WrongPepper {
+        /// The database.
+        path: Utf8PathBuf,
+        /// How many keys would be locked out.
+        keys: u64,
+    },
+    /// The ledger's thread did not start.
+    #[error("failed to start the ledger's thread")]
+    Thread(#[source] std::io::Error),
+    /// A team of that name exists, or existed: names are never used twice.
+    #[error("team `{0}` exists already")]
+    TeamExists(TeamName),
+    /// No such team.
+    #[error("no team `{0}`")]
+    UnknownTeam(TeamName),
+    /// No such key.
+    #[error("no key `{0}`")]
+    UnknownKey(KeyId),
+    /// A name that would spoil a list: empty, too long, or with control characters.
+    #[error("a key's name has 1 to 100 characters and no control characters")]
+    KeyName,
+    /// The key would be dead on arrival.
+    #[error("the key would expire at {expires}, which is not after now, {now}")]
+    ExpiresInThePast {
+        /// When it would expire.
+        expires: jiff::Timestamp,
+        /// When that was asked.
+        now: jiff::Timestamp,
+    },
+    /// The registry was closed.
+    #[error("the registry is closed")]
+    Closed,
+    /// The ledger could not be written to the end. What is missing was written to the log.
+    #[error("{rows} usage rows could not be written to `{path}`; they are in the log")]
+    Unflushed {
+        /// The database.
+        path: Utf8PathBuf,
+        /// How many requests are missing from the ledger.
+        rows: usize,
+    },
+}
+
+impl KeysError {
+    /// What the process tells the shell.
+    pub fn exit(&self) -> Exit {
+        match self {
+            Self::Database { source, .. } => match source.sqlite_error_code() {
+                Some(rusqlite::ErrorCode::DiskFull) => Exit::NoSpace,
+                Some(rusqlite::ErrorCode::DatabaseBusy | rusqlite::ErrorCode::DatabaseLocked) => {
+                    Exit::Busy
+                }
+                _ => Exit::Failed,
+            },
+            Self::Corrupt { .. }
+            | Self::NotOurs { .. }
+            | Self::Newer { .. }
+            | Self::WrongPepper { .. } => Exit::Content,
+            Self::InUse { .. } => Exit::Busy,
+            Self::UnknownTeam(_) | Self::UnknownKey(_) => Exit::NotFound,
+            Self::KeyName | Self::ExpiresInThePast { .. } => Exit::Usage,
+            Self::Lock { .. }
+            | Self::ReadOnly { .. }
+            | Self::Thread(_)
+            | Self::TeamExists(_)
+            | Self::Closed
+            | Self::Unflushed { .. } => Exit::Failed,
+        }
+    }
+}
