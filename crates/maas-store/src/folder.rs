@@ -1,0 +1,8 @@
+//! Volumes and inputs that are mounted folders.
+
+mod beneath;
+mod medium;
+mod sink;
+mod source;
+
+pub use self::{medium::MediaFolder, sink::SinkFolder, source::SourceFolder};

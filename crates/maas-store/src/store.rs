@@ -1,0 +1,88 @@
+//! Blobs by digest: `store/sha256/ab/<64 hex digits>`, read-only, each verified on its way in.
+
+mod copy;
+mod ingest;
+mod staging;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use maas_types::{Blob, Digest, Layout};
+use rustix::fs::FileType;
+
+pub use self::ingest::{Ingested, Progress};
+use crate::{StoreError, TrustDb};
+
+/// The content store of one appliance.
+#[derive(Debug, Clone)]
+pub struct Store {
+    blobs: Utf8PathBuf,
+    staging: Utf8PathBuf,
+}
+
+/// How much of a blob is here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Presence {
+    /// All of it, verified when it came in.
+    Stored,
+    /// A file of its name and length lies in the store, but the journal does not know it: the power
+    /// went between the last two steps. It is hashed before it counts.
+    Unnoted,
+    /// So many bytes of it lie in staging, and room for the rest is set aside.
+    Staged(u64),
+    /// Nothing.
+    Absent,
+}
+
+impl Store {
+    /// The store of this appliance. Makes nothing.
+    pub fn new(layout: &Layout) -> Self {
+        Self {
+            blobs: layout.store().join("sha256"),
+            staging: layout.staging(),
+        }
+    }
+
+    /// Where a blob lies when it is here.
+    pub fn path(&self, digest: &Digest) -> Utf8PathBuf {
+        let hex = digest.hex();
+        self.blobs.join(&hex[..2]).join(hex)
+    }
+
+    /// How much of a blob is here. Looks at names, lengths and the journal; reads no content.
+    pub fn presence(&self, db: Option<&TrustDb>, blob: &Blob) -> Result<Presence, StoreError> {
+        if file_length(&self.path(&blob.digest)) == Some(blob.size) {
+            let noted = match db {
+                Some(db) => db.stored_size(&blob.digest)?,
+                None => None,
+            };
+            return Ok(if noted == Some(blob.size) {
+                Presence::Stored
+            } else {
+                Presence::Unnoted
+            });
+        }
+        let Some(db) = db else {
+            return Ok(Presence::Absent);
+        };
+        if file_length(&self.staging_path(&blob.digest)) != Some(blob.size) {
+            return Ok(Presence::Absent);
+        }
+        let parts = db.staged_parts(&blob.digest)?.len();
+        let staged = if blob.parts.is_empty() {
+            if parts > 0 { blob.size } else { 0 }
+        } else {
+            blob.parts.iter().take(parts).map(|part| part.size).sum()
+        };
+        Ok(Presence::Staged(staged))
+    }
+
+    fn staging_path(&self, digest: &Digest) -> Utf8PathBuf {
+        self.staging.join(digest.hex())
+    }
+}
+
+/// Length of a regular file; `None` for anything else, a link among them.
+pub(crate) fn file_length(path: &Utf8Path) -> Option<u64> {
+    let status = rustix::fs::lstat(path.as_str()).ok()?;
+    (FileType::from_raw_mode(status.st_mode) == FileType::RegularFile)
+        .then(|| u64::try_from(status.st_size).unwrap_or(0))
+}

@@ -1,0 +1,113 @@
+//! What this host has accepted and never goes below: role versions, the release epoch, the time.
+
+use jiff::Timestamp;
+use maas_bundle::Floors;
+use rusqlite::{OptionalExtension as _, Transaction, params};
+
+use super::{TrustDb, column};
+use crate::{Lock, StoreError};
+
+const WHATS: [&str; 4] = [
+    "timestamp version",
+    "snapshot version",
+    "targets version",
+    "epoch",
+];
+const ROOT: &str = "root version";
+
+fn values(floors: &Floors) -> [u64; 4] {
+    [
+        floors.timestamp,
+        floors.snapshot,
+        floors.targets,
+        floors.epoch,
+    ]
+}
+
+impl TrustDb {
+    /// The floors as they are; all zero before the first install.
+    pub fn floors(&self) -> Result<Floors, StoreError> {
+        let [timestamp, snapshot, targets, epoch] = WHATS.map(|what| self.floor(what));
+        let time: Option<String> = self
+            .connection
+            .query_row("SELECT seen FROM clock", [], |row| row.get(0))
+            .optional()
+            .map_err(self.failed("read the trusted time"))?;
+        Ok(Floors {
+            timestamp: timestamp?,
+            snapshot: snapshot?,
+            targets: targets?,
+            epoch: epoch?,
+            time: time.map_or(Ok(Timestamp::UNIX_EPOCH), |text| self.timestamp(&text))?,
+        })
+    }
+
+    /// Raises the floors in one transaction. A number below its floor is refused and nothing
+    /// changes; an earlier time is not an error, because a dead clock battery is none.
+    ///
+    /// `root` is the version of the root that these floors were verified with. Role versions may
+    /// fall when it rises: that is how a stolen key's absurd version is recovered from (TUF 5.3.11).
+    /// The epoch never falls.
+    pub fn raise_floors(&self, lock: &Lock, root: u64, to: &Floors) -> Result<(), StoreError> {
+        let (now, root_now) = (self.floors()?, self.floor(ROOT)?);
+        if root < root_now {
+            return Err(StoreError::BelowFloor {
+                what: ROOT,
+                floor: root_now,
+                found: root,
+            });
+        }
+        for ((what, floor), found) in WHATS.into_iter().zip(values(&now)).zip(values(to)) {
+            let may_fall = root > root_now && what != "epoch";
+            if found < floor && !may_fall {
+                return Err(StoreError::BelowFloor { what, floor, found });
+            }
+        }
+        if root == root_now && values(&now) == values(to) && to.time <= now.time {
+            return Ok(());
+        }
+        self.commit(lock.disk(), "floors", |transaction| {
+            self.set_floor(transaction, ROOT, root)?;
+            for (what, value) in WHATS.into_iter().zip(values(to)) {
+                self.set_floor(transaction, what, value)?;
+            }
+            self.set_time(transaction, to.time.max(now.time))
+        })
+    }
+
+    fn floor(&self, what: &str) -> Result<u64, StoreError> {
+        let value: Option<i64> = self
+            .connection
+            .query_row("SELECT value FROM floor WHERE what = ?1", [what], |row| {
+                row.get(0)
+            })
+            .optional()
+            .map_err(self.failed("read a floor"))?;
+        value.map_or(Ok(0), |value| self.number(value))
+    }
+
+    fn set_floor(
+        &self,
+        transaction: &Transaction<'_>,
+        what: &'static str,
+        value: u64,
+    ) -> Result<(), StoreError> {
+        transaction
+            .execute(
+                "INSERT OR REPLACE INTO floor (what, value) VALUES (?1, ?2)",
+                params![what, column(value, what)?],
+            )
+            .map_err(self.failed("raise a floor"))?;
+        Ok(())
+    }
+
+    fn set_time(&self, transaction: &Transaction<'_>, time: Timestamp) -> Result<(), StoreError> {
+        transaction
+            .execute(
+                "INSERT OR REPLACE INTO clock (one, seen) VALUES (1, ?1)",
+                [time.to_string()],
+            )
+            .map_err(self.failed("store the trusted time"))?;
+        Ok(())
+    }
+}
