@@ -2,7 +2,10 @@
 //! back-off, stopped to the last child.
 #![warn(missing_docs)]
 
+mod argv;
 mod error;
+mod placement;
+mod policy;
 mod process;
 mod progress;
 mod settings;

@@ -88,6 +88,10 @@ impl ProcessId {
         self.reap();
     }
 
+    #[expect(
+        deprecated,
+        reason = "its successor is unsafe because a type may lie about its descriptor; OwnedFd does not"
+    )]
     fn pidfd(&self) -> io::Result<AsyncFd<std::os::fd::OwnedFd>> {
         let pid = self.number().ok_or(Errno::SRCH)?;
         AsyncFd::with_interest(

@@ -1,0 +1,258 @@
+use maas_types::{ModelManifest, Task};
+
+use super::*;
+use crate::settings::{DevicePolicy, StopEngines};
+
+fn wish() -> Wish {
+    let engine = EngineSettings {
+        gpus: 1,
+        replicas: 1,
+        gpu_memory: None,
+        args: Vec::new(),
+        env: BTreeMap::new(),
+        start_timeout_seconds: 60,
+    };
+    Wish {
+        manifest: ModelManifest {
+            name: "tiny".parse().unwrap(),
+            title: "Tiny".to_owned(),
+            licence: "Apache-2.0".to_owned(),
+            origin: None,
+            task: Task::Generate,
+            context: 2048,
+            engine,
+        },
+        folder: "/srv/models/tiny".into(),
+    }
+}
+
+fn settings(kind: EngineKind) -> Settings {
+    Settings {
+        device: DevicePolicy::Auto,
+        kind,
+        vllm: "/opt/vllm/bin/vllm".into(),
+        appliance: "/usr/local/bin/maas-appliance".into(),
+        simulate: Some("slow-load=1".to_owned()),
+        stop_engines: StopEngines::Never,
+        drain_seconds: 30,
+    }
+}
+
+fn spelled(
+    kind: EngineKind,
+    wish: &Wish,
+    place: &Place,
+    root: &str,
+) -> Result<EngineSpec, ArgvError> {
+    let id = "tiny-0".parse().unwrap();
+    let berth = Berth {
+        id: &id,
+        generation: None,
+        place,
+    };
+    spec(&settings(kind), &Layout::new(root), wish, &berth)
+}
+
+fn gpus(count: u32) -> Place {
+    Place::Gpus {
+        uuids: (0..count)
+            .map(|i| format!("GPU-{i}").parse().unwrap())
+            .collect(),
+        total: 80_000_000_000,
+    }
+}
+
+#[test]
+fn a_real_engine_on_two_gpus_is_spelled_out() {
+    let mut wish = wish();
+    wish.manifest.engine.args = vec!["--dtype".to_owned(), "bfloat16".to_owned()];
+    wish.manifest.engine.gpu_memory = Some(20_000_000_000);
+    let spec = spelled(EngineKind::Vllm, &wish, &gpus(2), "/").unwrap();
+    insta::assert_snapshot!(format!("{} {}", spec.program, spec.args.join(" ")), @r#"/opt/vllm/bin/vllm serve /srv/models/tiny --served-model-name tiny --uds /run/maas-appliance/engines/tiny-0.sock --max-model-len 2048 --shutdown-timeout 30 --enable-prompt-tokens-details --enable-log-requests --disable-access-log-for-endpoints /health,/metrics --tensor-parallel-size 2 --gpu-memory-utilization 0.2500 --dtype bfloat16"#);
+    let env: Vec<_> = spec
+        .env
+        .iter()
+        .map(|(name, value)| format!("{name}={value}"))
+        .collect();
+    insta::assert_snapshot!(env.join("\n"), @r#"
+CUDA_CACHE_PATH=/var/lib/maas-appliance/engines/cache/tiny-0/cuda
+CUDA_VISIBLE_DEVICES=GPU-0,GPU-1
+DG_JIT_CACHE_DIR=/var/lib/maas-appliance/engines/cache/tiny-0/deepgemm
+DO_NOT_TRACK=1
+FLASHINFER_WORKSPACE_BASE=/var/lib/maas-appliance/engines/cache/tiny-0/flashinfer
+GLOO_SOCKET_IFNAME=lo
+HF_DATASETS_OFFLINE=1
+HF_HOME=/var/lib/maas-appliance/engines/cache/tiny-0/huggingface
+HF_HUB_DISABLE_TELEMETRY=1
+HF_HUB_OFFLINE=1
+HOME=/var/lib/maas-appliance/engines/cache/tiny-0/home
+LANG=C.UTF-8
+NCCL_SOCKET_IFNAME=lo
+PATH=/opt/vllm/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+PYTHONUNBUFFERED=1
+TORCHINDUCTOR_CACHE_DIR=/var/lib/maas-appliance/engines/cache/tiny-0/inductor
+TRANSFORMERS_OFFLINE=1
+TRITON_CACHE_DIR=/var/lib/maas-appliance/engines/cache/tiny-0/triton
+VLLM_CACHE_ROOT=/var/lib/maas-appliance/engines/cache/tiny-0/vllm
+VLLM_CONFIG_ROOT=/var/lib/maas-appliance/engines/cache/tiny-0/config/vllm
+VLLM_DO_NOT_TRACK=1
+VLLM_HOST_IP=127.0.0.1
+VLLM_LOGGING_LEVEL=INFO
+VLLM_NO_USAGE_STATS=1
+VLLM_SERVER_DEV_MODE=0
+XDG_CACHE_HOME=/var/lib/maas-appliance/engines/cache/tiny-0/xdg
+XDG_CONFIG_HOME=/var/lib/maas-appliance/engines/cache/tiny-0/config
+"#);
+}
+
+#[test]
+fn a_simulated_engine_is_our_own_program_with_the_same_options() {
+    let real = spelled(EngineKind::Vllm, &wish(), &Place::Cpu, "/").unwrap();
+    let simulated = spelled(EngineKind::Simulated, &wish(), &Place::Cpu, "/").unwrap();
+    assert_eq!(simulated.program, "/usr/local/bin/maas-appliance");
+    assert_eq!(simulated.args[0], "simulated-engine");
+    assert_eq!(simulated.args[1..], real.args[1..]);
+    assert_eq!(simulated.env["MAAS_SIMULATE"], "slow-load=1");
+    assert!(!real.env.contains_key("MAAS_SIMULATE"));
+    assert!(!real.env.contains_key("CUDA_VISIBLE_DEVICES"));
+}
+
+#[test]
+fn flags_that_are_ours_are_refused_in_every_spelling() {
+    for flag in [
+        "--port",
+        "--port=9",
+        "--por",
+        "--host",
+        "--uds",
+        "--uds=/x",
+        "--model",
+        "--served_model_name=x",
+        "--served-model",
+        "--max-model-len",
+        "--max_model_len=9",
+        "-tp",
+        "-tp=2",
+        "-tp2",
+        "--tensor-parallel-size",
+        "--device-ids",
+        "--config",
+        "--conf=x",
+        "--api-key",
+        "--ssl-keyfile",
+        "--enable-log-outputs",
+        "--grpc",
+    ] {
+        let mut wish = wish();
+        wish.manifest.engine.args = vec![flag.to_owned()];
+        let result = spelled(EngineKind::Vllm, &wish, &Place::Cpu, "/");
+        assert!(matches!(result, Err(ArgvError::Flag { .. })), "{flag}");
+    }
+}
+
+#[test]
+fn other_flags_pass_as_they_stand() {
+    let flags = [
+        "--enforce-eager",
+        "--dtype",
+        "bfloat16",
+        "--max-num-seqs=8",
+        "-O3",
+        "--kv-cache-dtype",
+        "fp8",
+        "-1",
+        "--gpu-memory-utilization=0.5",
+        "--trust-remote-code",
+        "--model-impl=vllm",
+        "--config-format=hf",
+    ];
+    let mut wish = wish();
+    wish.manifest.engine.args = flags.map(str::to_owned).into();
+    let spec = spelled(EngineKind::Vllm, &wish, &Place::Cpu, "/").unwrap();
+    assert_eq!(spec.args[spec.args.len() - flags.len()..], flags);
+}
+
+#[test]
+fn refusals_are_sentences() {
+    let refusal = |change: &dyn Fn(&mut Wish), root: &str| {
+        let mut wish = wish();
+        change(&mut wish);
+        spelled(EngineKind::Vllm, &wish, &Place::Cpu, root)
+            .unwrap_err()
+            .to_string()
+    };
+    let long = format!("/{}", "r".repeat(80));
+    let shown = [
+        refusal(
+            &|w| w.manifest.engine.args = vec!["--host=0.0.0.0".to_owned()],
+            "/",
+        ),
+        refusal(
+            &|w| w.manifest.engine.args = vec!["--api-key".to_owned()],
+            "/",
+        ),
+        refusal(
+            &|w| {
+                w.manifest.engine.gpu_memory = Some(1);
+                w.manifest.engine.args = vec!["--gpu_memory_utilization=1".to_owned()];
+            },
+            "/",
+        ),
+        refusal(
+            &|w| {
+                drop(
+                    w.manifest
+                        .engine
+                        .env
+                        .insert("HF_HUB_OFFLINE".to_owned(), "0".to_owned()),
+                )
+            },
+            "/",
+        ),
+        refusal(
+            &|w| {
+                drop(
+                    w.manifest
+                        .engine
+                        .env
+                        .insert("A=\u{1b}".to_owned(), String::new()),
+                )
+            },
+            "/",
+        ),
+        refusal(&|w| w.manifest.engine.args = vec!["a\0b".to_owned()], "/"),
+        refusal(&|w| w.manifest.engine.replicas = 65, "/"),
+        refusal(&|_| {}, &long),
+    ];
+    insta::assert_snapshot!(shown.join("\n"), @r#"
+the manifest of `tiny` has the engine flag `--host=0.0.0.0`, which the appliance sets itself
+the manifest of `tiny` has the engine flag `--api-key`, but the gateway is what checks keys
+the manifest of `tiny` has the engine flag `--gpu_memory_utilization=1`, but it also sets `gpu_memory`; say it once
+the manifest of `tiny` sets the variable `HF_HUB_OFFLINE`, which the appliance sets itself
+the variable `A=\u{1b}` of `tiny` is not one that a process can have
+an argument of `tiny` holds a zero byte
+the manifest of `tiny` asks for 65 replicas, and one host takes at most 64
+the socket path `/rrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrr/run/maas-appliance/engines/tiny-0.sock` has 120 bytes, and Linux takes at most 107 (choose a shorter --root)
+"#);
+}
+
+#[test]
+fn no_variable_that_keeps_an_engine_offline_can_be_changed() {
+    let spec = spelled(EngineKind::Vllm, &wish(), &gpus(1), "/").unwrap();
+    for name in spec
+        .env
+        .keys()
+        .filter(|n| !matches!(n.as_str(), "LANG" | "PYTHONUNBUFFERED"))
+    {
+        assert!(is_ours(name), "{name}");
+    }
+}
+
+#[test]
+fn a_share_of_a_gpu_is_never_rounded_up() {
+    assert_eq!(share(20_000_000_000, 80_000_000_000), "0.2500");
+    assert_eq!(share(33, 100_000), "0.0003");
+    assert_eq!(share(2, 3), "0.6666");
+    assert_eq!(share(9, 3), "1.0");
+    assert_eq!(share(9, 0), "1.0");
+}
