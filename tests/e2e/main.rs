@@ -4,4 +4,8 @@
 
 mod architecture;
 mod installer;
+mod kills;
+mod media;
+mod road;
+mod serving;
 mod units;

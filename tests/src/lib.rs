@@ -1,8 +1,16 @@
 //! What the end-to-end tests share: where the repository is, and the binary under test.
 
+mod https;
+mod running;
+mod site;
+
 use std::{process::Command, sync::OnceLock};
 
 use camino::{Utf8Path, Utf8PathBuf};
+
+pub use https::{Answer, Https, Streaming};
+pub use running::Running;
+pub use site::{PATIENCE, Ran, Service, Site};
 
 /// The root of the repository.
 pub fn repository() -> &'static Utf8Path {

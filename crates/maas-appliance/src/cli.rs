@@ -11,7 +11,7 @@ pub(crate) use connected::{BundleCommand, KeyCommand, PassphraseArgs, TrustComma
 pub(crate) use people::{KeysCommand, TeamCommand, TeamLimits, UsageArgs, UsageBy};
 pub(crate) use services::{QuickstartArgs, QuickstartEngine};
 
-use crate::output::Format;
+use crate::{output::Format, reference::Page};
 
 /// Model-as-a-Service for sites without internet: carry, verify, install, serve, meter.
 #[derive(Debug, Parser)]
@@ -24,6 +24,10 @@ pub(crate) struct Cli {
     /// What the services log, as `target=level,…`
     #[arg(long, global = true, value_name = "FILTER")]
     pub(crate) log: Option<String>,
+
+    /// End when the process that started this one ends
+    #[arg(long, global = true, hide = true)]
+    pub(crate) with_parent: bool,
 
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -98,6 +102,12 @@ pub(crate) enum Command {
         /// The engine and its arguments
         #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true)]
         argv: Vec<String>,
+    },
+    /// Print a generated reference page
+    #[command(hide = true)]
+    Reference {
+        /// Which one
+        page: Page,
     },
     /// Answer like vLLM without a model; takes the arguments of `vllm serve`
     SimulatedEngine {

@@ -1,0 +1,110 @@
+//! One file a command. This one only knows where each goes.
+
+mod bundle;
+mod configuration;
+mod gpu;
+mod install;
+mod key;
+mod keys;
+mod lookup;
+mod model;
+mod passphrase;
+mod people;
+mod progress;
+mod quickstart;
+mod rollback;
+mod service;
+mod status;
+mod team;
+mod trust;
+mod usage;
+
+use camino::Utf8PathBuf;
+use maas_types::{Exit, Layout};
+
+use crate::{
+    cli::{CaCommand, Cli, Command},
+    config::Config,
+    error::{CommandError, CommandResult},
+    log, output,
+};
+
+/// Does what the command line says.
+pub(crate) fn run(cli: Cli) -> CommandResult {
+    let root = std::path::absolute(&cli.root)?;
+    let root = Utf8PathBuf::from_path_buf(root)
+        .map_err(|path| CommandError::usage(format!("{} is not UTF-8", path.display())))?;
+    let layout = Layout::new(root);
+    let log = cli.log.as_deref();
+    match cli.command {
+        Command::Key(command) => key::run(command),
+        Command::Trust(command) => trust::run(command, &layout),
+        Command::Bundle(command) => bundle::run(command, &layout),
+        Command::Install(args) => install::run(&args, &layout),
+        Command::Rollback(args) => rollback::run(&args, &layout),
+        Command::Status(args) => {
+            let config = config(&layout)?;
+            waiting(status::run(&layout, &config, args.format()))
+        }
+        Command::Gpu(command) => gpu::run(command, &layout),
+        Command::Model(command) => model::run(command, &layout),
+        Command::Team(command) => waiting(team::run(command, &layout)),
+        Command::Keys(command) => waiting(keys::run(command, &layout)),
+        Command::Usage(args) => {
+            let config = config(&layout)?;
+            waiting(usage::run(args, &layout, &config))
+        }
+        Command::Ca(CaCommand::Export { out }) => install::export_ca(&layout, out.as_deref()),
+        Command::Config(command) => configuration::run(&command, &layout),
+        Command::Quickstart(args) => waiting(quickstart::run(args, own_path()?)),
+        Command::Gateway => {
+            log::start(log);
+            let config = config(&layout)?;
+            serving(service::gateway::run(layout, &config))
+        }
+        Command::Supervisor(args) => {
+            log::start(log);
+            let config = config(&layout)?;
+            serving(service::supervisor::run(layout, config, &args, own_path()?))
+        }
+        Command::GpuAgent => {
+            log::start(log);
+            let config = config(&layout)?;
+            waiting(service::gpu_agent::run(&layout, &config))
+        }
+        Command::EngineShim(args) => {
+            log::start(log);
+            waiting(service::engine::shim(&args, own_path()?))
+        }
+        Command::EngineExec { argv } => Ok(service::engine::exec(&argv)),
+        Command::SimulatedEngine { argv } => waiting(service::engine::simulated(argv, own_path()?)),
+        Command::Reference { page } => {
+            output::data(&page.text());
+            Ok(Exit::Done)
+        }
+    }
+}
+
+/// Runs a command that waits for something, on the main thread: a service that it starts may ask to
+/// end with that very thread.
+fn waiting(command: impl Future<Output = CommandResult>) -> CommandResult {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(command)
+}
+
+/// Runs a service that has work for every core.
+fn serving(service: impl Future<Output = CommandResult>) -> CommandResult {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(service)
+}
+
+/// The host's configuration.
+fn config(layout: &Layout) -> Result<Config, CommandError> {
+    let hostname = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    Ok(Config::load(&layout.config(), &hostname)?)
+}
+
+/// This executable.
+fn own_path() -> Result<Utf8PathBuf, CommandError> {
+    let path = std::env::current_exe()?;
+    Utf8PathBuf::from_path_buf(path)
+        .map_err(|path| CommandError::usage(format!("{} is not UTF-8", path.display())))
+}

@@ -1,0 +1,198 @@
+//! `trust …`: making a root on the connected side, trusting one on the host.
+
+use std::str::FromStr as _;
+
+use camino::Utf8Path;
+use maas_bundle::{Fingerprint, PublicKey, RootFile};
+use maas_store::{Lock, TrustDb};
+use maas_types::{Exit, Layout};
+use serde::Serialize;
+
+use super::{install, key};
+use crate::{
+    cli::{TrustCommand, TrustRootCommand},
+    clock,
+    error::{CommandError, CommandResult},
+    output::{self, Format},
+};
+
+/// Does what `trust …` says.
+pub(super) fn run(command: TrustCommand, layout: &Layout) -> CommandResult {
+    match command {
+        TrustCommand::Root(TrustRootCommand::Init { threshold, keys, out }) => {
+            let keys: Vec<PublicKey> =
+                keys.iter().map(|file| key::open_public(file)).collect::<Result<_, _>>()?;
+            init(&keys, threshold, &out)
+        }
+        TrustCommand::Add { file, fingerprint, json } => {
+            add(layout, &file, fingerprint.as_deref(), json.format())
+        }
+        TrustCommand::List(json) => list(layout, json.format()),
+        TrustCommand::Show { file, json } => show(layout, file.as_deref(), json.format()),
+    }
+}
+
+fn init(keys: &[PublicKey], threshold: u32, out: &Utf8Path) -> CommandResult {
+    if out.exists() {
+        return Err(CommandError::usage(format!("{out} is already there; a root is never overwritten")));
+    }
+    let root = RootFile::init(keys, threshold, clock::now())?;
+    fs_err::write(out, root.bytes())?;
+    output::words(&format!("Root 1 in {out}: {threshold} of {} keys must sign.", keys.len()));
+    output::words(&RootView::of(&root).text());
+    output::words("Print the fingerprint; it must reach the other side apart from the media.");
+    Ok(Exit::Done)
+}
+
+fn add(
+    layout: &Layout,
+    file: &Utf8Path,
+    fingerprint: Option<&str>,
+    format: Format,
+) -> CommandResult {
+    let bytes = fs_err::read(file)?;
+    let found = RootFile::parse(&bytes)?;
+    let expected = match fingerprint {
+        Some(text) => Fingerprint::from_str(text).map_err(|e| CommandError::usage(e.to_string()))?,
+        None => ask(&found)?,
+    };
+    let lock = Lock::acquire(layout, &install::holder("trust add"))?;
+    let db = TrustDb::open(&lock)?;
+    let root = maas_install::trust::add(&lock, &db, &bytes, &expected, clock::now())?;
+    let view = RootView::of(&RootFile::parse(&root.root.bytes())?);
+    match format {
+        Format::Json => output::json(&view)?,
+        Format::Text => output::data(&format!("This host trusts this root from now on.\n{}", view.text())),
+    }
+    Ok(Exit::Done)
+}
+
+/// Shows the fingerprint and has it confirmed. Off a terminal nobody can, so nothing is trusted.
+fn ask(root: &RootFile) -> Result<Fingerprint, CommandError> {
+    let fingerprint = root.fingerprint();
+    if !output::answerable() {
+        return Err(CommandError::usage("a root is trusted only after its fingerprint was compared")
+            .hint("say what the sender told you: --fingerprint HEX"));
+    }
+    output::words(&RootView::of(root).text());
+    output::words("Compare it with what the sender told you. Type the first word to trust it:");
+    let mut answer = String::new();
+    std::io::stdin().read_line(&mut answer)?;
+    let words = fingerprint.words();
+    if words.split(' ').next() == Some(answer.trim()) {
+        return Ok(fingerprint);
+    }
+    Err(CommandError::new(Exit::Untrusted, "not confirmed; nothing was trusted"))
+}
+
+fn list(layout: &Layout, format: Format) -> CommandResult {
+    let roots = match TrustDb::read(layout)? {
+        Some(db) => db.roots()?,
+        None => Vec::new(),
+    };
+    let views = roots
+        .iter()
+        .map(|stored| RootFile::parse(&stored.root.bytes()).map(|root| RootView::of(&root)))
+        .collect::<Result<Vec<_>, _>>()?;
+    match format {
+        Format::Json => output::json(&RootList { schema: "maas-appliance/trust-list/v1", roots: views })?,
+        Format::Text if views.is_empty() => output::words("This host trusts nobody yet."),
+        Format::Text => {
+            for view in views {
+                output::data(&view.text());
+            }
+        }
+    }
+    Ok(Exit::Done)
+}
+
+fn show(layout: &Layout, file: Option<&Utf8Path>, format: Format) -> CommandResult {
+    let bytes = match file {
+        Some(file) => fs_err::read(file)?,
+        None => {
+            let newest = TrustDb::read(layout)?.map(|db| db.newest_root()).transpose()?.flatten();
+            let newest = newest.ok_or_else(|| {
+                CommandError::new(Exit::NotFound, "this host trusts nobody yet")
+                    .hint("maas-appliance trust add MEDIA/MAAS/BUNDLE/metadata/1.root.json")
+            })?;
+            newest.root.bytes()
+        }
+    };
+    let view = RootView::of(&RootFile::parse(&bytes)?);
+    match format {
+        Format::Json => output::json(&view)?,
+        Format::Text => output::data(&view.text()),
+    }
+    Ok(Exit::Done)
+}
+
+#[derive(Debug, Serialize)]
+struct RootList {
+    schema: &'static str,
+    roots: Vec<RootView>,
+}
+
+/// A root as people and programs see it.
+#[derive(Debug, Serialize)]
+struct RootView {
+    schema: &'static str,
+    version: u64,
+    expires: jiff::Timestamp,
+    fingerprint: String,
+    words: String,
+    threshold: u32,
+    keys: Vec<KeyView>,
+}
+
+#[derive(Debug, Serialize)]
+struct KeyView {
+    id: String,
+    signed: bool,
+}
+
+impl RootView {
+    fn of(root: &RootFile) -> Self {
+        let status = root.status();
+        let fingerprint = root.fingerprint();
+        Self {
+            schema: "maas-appliance/trust-show/v1",
+            version: root.version(),
+            expires: root.expires(),
+            fingerprint: fingerprint.to_string(),
+            words: fingerprint.words(),
+            threshold: status.need,
+            keys: root
+                .keys()
+                .iter()
+                .map(|key| KeyView {
+                    id: key.id().to_string(),
+                    signed: status.signed.contains(&key.id()),
+                })
+                .collect(),
+        }
+    }
+
+    fn text(&self) -> String {
+        let keys: Vec<_> = self
+            .keys
+            .iter()
+            .map(|key| {
+                let short: String = key.id.chars().take(12).collect();
+                if key.signed { format!("{short} (has signed)") } else { short }
+            })
+            .collect();
+        // Two lines of eight groups: a telephone call has a natural pause there.
+        let (first, second) = self.fingerprint.split_at(self.fingerprint.len() / 2 + 1);
+        format!(
+            "root         version {}, expires {}\nfingerprint  {}\n             {}\n\
+             in words     {}\nkeys         {} of: {}\n",
+            self.version,
+            self.expires.strftime("%Y-%m-%d"),
+            first.trim_end(),
+            second,
+            self.words,
+            self.threshold,
+            keys.join(", "),
+        )
+    }
+}

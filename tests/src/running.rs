@@ -1,0 +1,136 @@
+//! A host that is installed and serves: simulated engines, the three services, a team and a key.
+
+use serde_json::{Value, json};
+
+use crate::{Https, Service, Site};
+
+/// An installed site with its services up and its engine ready.
+#[derive(Debug)]
+pub struct Running {
+    /// The GPU agent.
+    pub agent: Option<Service>,
+    /// The gateway.
+    pub gateway: Option<Service>,
+    /// The supervisor; stops the engines when it is told to stop.
+    pub supervisor: Option<Service>,
+    /// Folders and commands. Dropped last.
+    pub site: Site,
+    /// A client that trusts the site's CA.
+    pub https: Https,
+    /// A key of team `blue`, which has no limits.
+    pub key: String,
+    /// The port of the metrics page.
+    pub metrics_port: u16,
+}
+
+impl Running {
+    /// Installs a bundle with one model, `tiny`, and starts everything. `simulate` sets the speed of
+    /// the simulated engine.
+    pub fn new(simulate: &str) -> Self {
+        let site = Site::new().with_keys().with_recipe(1).with_small_binary();
+        site.build("bundle");
+        site.trust();
+        let (port, metrics_port) = site.configure(simulate);
+        site.host(&["install", "--media", "bundle"]).ok();
+        site.host(&["ca", "export", "--out", "ca.pem"]).ok();
+        let https = Https::new(port, &site.path("ca.pem"));
+        let mut running = Self {
+            agent: Some(site.service(&["gpu-agent"])),
+            supervisor: Some(site.service(&["supervisor", "--stop-engines"])),
+            gateway: Some(site.service(&["gateway"])),
+            site,
+            https,
+            key: String::new(),
+            metrics_port,
+        };
+        running.wait_until_ready();
+        running.site.host(&["team", "create", "blue"]).ok();
+        running.key = running.new_key("blue", &[]);
+        running
+    }
+
+    /// Waits until the gateway says that it serves.
+    #[track_caller]
+    pub fn wait_until_ready(&self) {
+        self.site.wait("the gateway to be ready", |_| {
+            let answer = self.https.call("GET", "/readyz", "", "").ok()?;
+            (answer.status == 200).then_some(())
+        });
+    }
+
+    /// Creates a key of `team`.
+    pub fn new_key(&self, team: &str, more: &[&str]) -> String {
+        let words = [&["keys", "create", "--team", team, "--json"], more].concat();
+        let created = self.site.host(&words).ok().json();
+        created["secret"].as_str().unwrap().to_owned()
+    }
+
+    /// The public id in a key.
+    pub fn key_id(key: &str) -> &str {
+        key.trim_start_matches("sk-maas-").split('_').next().unwrap()
+    }
+
+    /// A chat request for `tokens` tokens.
+    pub fn chat(tokens: u64, stream: bool) -> Value {
+        json!({
+            "model": "tiny", "max_tokens": tokens, "ignore_eos": true, "stream": stream,
+            "messages": [{ "role": "user", "content": "Hello" }],
+        })
+    }
+
+    /// Today's usage by key: input and output tokens of `key`.
+    pub fn usage_of(&self, key: &str) -> (u64, u64) {
+        let usage = self.site.host(&["usage", "--by", "key", "--json"]).ok().json();
+        let id = Self::key_id(key);
+        let row = usage["rows"].as_array().unwrap().iter().find(|row| row["key"] == id);
+        row.map_or((0, 0), |row| {
+            (row["input"].as_u64().unwrap(), row["output"].as_u64().unwrap())
+        })
+    }
+
+    /// The metrics page.
+    pub fn metrics(&self) -> String {
+        use std::io::{Read as _, Write as _};
+        let mut stream = std::net::TcpStream::connect(("127.0.0.1", self.metrics_port)).unwrap();
+        stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
+        let mut text = String::new();
+        stream.read_to_string(&mut text).unwrap();
+        text
+    }
+
+    /// The engine's entry in the table.
+    pub fn engine(&self) -> Value {
+        let table = self.site.host_json("run/maas-appliance/engines.json").unwrap();
+        table["engines"][0].clone()
+    }
+
+    /// Every process whose command line or environment names this site, as `(pid, command line)`.
+    pub fn processes(&self) -> Vec<(u32, String)> {
+        let folder = self.site.path("");
+        let folder = folder.as_str().trim_end_matches('/');
+        let mut found = Vec::new();
+        for entry in std::fs::read_dir("/proc").unwrap().flatten() {
+            let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else {
+                continue;
+            };
+            let read = |name: &str| {
+                let bytes = std::fs::read(entry.path().join(name)).unwrap_or_default();
+                String::from_utf8_lossy(&bytes).replace('\0', " ")
+            };
+            let line = read("cmdline");
+            if !line.is_empty() && (line.contains(folder) || read("environ").contains(folder)) {
+                found.push((pid, line));
+            }
+        }
+        found
+    }
+}
+
+impl Drop for Running {
+    /// In this order: nobody restarts what the next one stops.
+    fn drop(&mut self) {
+        self.gateway.take();
+        self.supervisor.take();
+        self.agent.take();
+    }
+}
