@@ -37,15 +37,20 @@ const MAY_USE: &[(&str, &[&str])] = &[
 
 #[test]
 fn every_crate_uses_only_what_the_table_allows() {
-    let table: BTreeMap<_, BTreeSet<_>> =
-        MAY_USE.iter().map(|(name, uses)| (*name, uses.iter().copied().collect())).collect();
+    let table: BTreeMap<_, BTreeSet<_>> = MAY_USE
+        .iter()
+        .map(|(name, uses)| (*name, uses.iter().copied().collect()))
+        .collect();
     let metadata = MetadataCommand::new()
         .manifest_path(repository().join("Cargo.toml"))
         .other_options(vec!["--offline".to_owned()])
         .exec()
         .expect("cargo metadata");
-    let ours: BTreeSet<_> =
-        metadata.workspace_packages().iter().map(|package| package.name.to_string()).collect();
+    let ours: BTreeSet<_> = metadata
+        .workspace_packages()
+        .iter()
+        .map(|package| package.name.to_string())
+        .collect();
     for package in metadata.workspace_packages() {
         if package.name.as_str() == "maas-tests" {
             continue;
@@ -68,7 +73,13 @@ fn every_crate_uses_only_what_the_table_allows() {
 
 #[test]
 fn supervisor_and_gateway_never_see_each_other() {
-    let uses = |name: &str| MAY_USE.iter().find(|(crate_name, _)| *crate_name == name).unwrap().1;
+    let uses = |name: &str| {
+        MAY_USE
+            .iter()
+            .find(|(crate_name, _)| *crate_name == name)
+            .unwrap()
+            .1
+    };
     assert!(!uses("maas-gateway").contains(&"maas-supervisor"));
     assert!(!uses("maas-supervisor").contains(&"maas-gateway"));
 }
@@ -113,5 +124,9 @@ fn no_source_file_is_longer_than_one_sitting() {
             }
         }
     }
-    assert!(long.is_empty(), "look for the noun hiding in:\n{}", long.join("\n"));
+    assert!(
+        long.is_empty(),
+        "look for the noun hiding in:\n{}",
+        long.join("\n")
+    );
 }

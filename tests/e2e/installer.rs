@@ -11,7 +11,11 @@ fn the_bootstrap_is_short_enough_to_be_read_before_it_is_run() {
 #[test]
 fn every_manifest_of_the_catalogue_is_valid_and_named_like_its_file() {
     let mut seen = 0;
-    for entry in repository().join("models-manifest").read_dir_utf8().unwrap() {
+    for entry in repository()
+        .join("models-manifest")
+        .read_dir_utf8()
+        .unwrap()
+    {
         let path = entry.unwrap().path().to_owned();
         if path.extension() != Some("toml") {
             continue;

@@ -1,7 +1,7 @@
 //! `kill -9` of every process, one at a time. What lives goes on, what died comes back, and nothing
 //! is left over.
 
-use maas_tests::{Running, Service};
+use maas_tests::Running;
 use rustix::process::{Pid, Signal, kill_process};
 
 fn kill(pid: u32) {
@@ -12,31 +12,49 @@ fn kill(pid: u32) {
 fn answers(running: &Running) -> bool {
     running
         .https
-        .call("POST", "/v1/chat/completions", &running.key, &Running::chat(3, false).to_string())
+        .call(
+            "POST",
+            "/v1/chat/completions",
+            &running.key,
+            &Running::chat(3).to_string(),
+        )
         .is_ok_and(|answer| answer.status == 200)
 }
 
 /// The process whose command line has this word and which belongs to the engine.
 fn engine_process(running: &Running, word: &str) -> u32 {
     running.site.wait(word, |_| {
-        running.processes().into_iter().find(|(_, line)| line.contains(word)).map(|(pid, _)| pid)
+        running
+            .processes()
+            .into_iter()
+            .find(|(_, line)| line.contains(word))
+            .map(|(pid, _)| pid)
     })
 }
 
 fn survives_the_death_of(word: &str) {
     let running = Running::new("load=0s,token=1ms");
     assert!(answers(&running));
-    let before: Vec<_> = running.processes().into_iter().map(|(pid, _)| pid).collect();
+    let before: Vec<_> = running
+        .processes()
+        .into_iter()
+        .map(|(pid, _)| pid)
+        .collect();
     let engine = running.engine();
     kill(engine_process(&running, word));
     running.site.wait("a new engine", |_| {
         let now = running.engine();
         (now["shim_pid"] != engine["shim_pid"] && now["state"] == "ready").then_some(())
     });
-    running.site.wait("an answer", |_| answers(&running).then_some(()));
+    running
+        .site
+        .wait("an answer", |_| answers(&running).then_some(()));
     // Of the old engine nothing is left: three services live on, everything else is new.
     let alive: Vec<_> = running.processes();
-    let survivors: Vec<_> = alive.iter().filter(|(pid, _)| before.contains(pid)).collect();
+    let survivors: Vec<_> = alive
+        .iter()
+        .filter(|(pid, _)| before.contains(pid))
+        .collect();
     assert_eq!(survivors.len(), 3, "{survivors:?}");
 }
 
@@ -59,26 +77,36 @@ fn an_engine_whose_shim_is_killed_comes_back_and_leaves_no_orphan() {
 fn engines_do_not_notice_that_the_supervisor_is_killed() {
     let mut running = Running::new("load=0s,token=1ms");
     let before = running.engine();
-    running.supervisor.take().map(Service::kill);
+    running.supervisor.take().unwrap().kill();
     assert!(answers(&running));
     running.supervisor = Some(running.site.service(&["supervisor", "--stop-engines"]));
-    let written = running.site.host_json("run/maas-appliance/engines.json").unwrap()["written"].clone();
+    let written = running
+        .site
+        .host_json("run/maas-appliance/engines.json")
+        .unwrap()["written"]
+        .clone();
     running.site.wait("the new supervisor's table", |site| {
         let table = site.host_json("run/maas-appliance/engines.json")?;
         (table["written"] != written && table["engines"][0]["state"] == "ready").then_some(())
     });
-    assert_eq!(before["shim_pid"], running.engine()["shim_pid"], "it was restarted");
+    assert_eq!(
+        before["shim_pid"],
+        running.engine()["shim_pid"],
+        "it was restarted"
+    );
     assert!(answers(&running));
 }
 
 #[test]
 fn engines_and_the_ledger_survive_a_killed_gateway() {
     let mut running = Running::new("load=0s,token=1ms");
-    let answer = running.https.post("/v1/chat/completions", &running.key, &Running::chat(7, false));
+    let answer = running
+        .https
+        .post("/v1/chat/completions", &running.key, &Running::chat(7));
     assert_eq!(answer.status, 200, "{}", answer.body);
     let used = running.usage_of(&running.key);
     let engine = running.engine()["shim_pid"].clone();
-    running.gateway.take().map(Service::kill);
+    running.gateway.take().unwrap().kill();
     running.gateway = Some(running.site.service(&["gateway"]));
     running.wait_until_ready();
     assert_eq!(running.usage_of(&running.key), used);
@@ -90,8 +118,8 @@ fn engines_and_the_ledger_survive_a_killed_gateway() {
 fn nothing_is_left_when_all_is_stopped() {
     let mut running = Running::new("load=0s,token=1ms");
     assert!(running.processes().len() >= 5, "{:?}", running.processes());
-    running.gateway.take().map(Service::stop);
-    running.supervisor.take().map(Service::stop);
-    running.agent.take().map(Service::stop);
+    running.gateway.take().unwrap().stop();
+    running.supervisor.take().unwrap().stop();
+    running.agent.take().unwrap().stop();
     assert_eq!(running.processes(), []);
 }

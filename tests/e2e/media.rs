@@ -91,7 +91,11 @@ fn install_refuses_changed_content_and_activates_nothing() {
         fs::write(&file, &bad).unwrap();
         let ran = site.host(&["install", "--media", "bundle"]);
         assert_eq!(ran.code, Some(21), "{file}\n{}", ran.stderr);
-        assert!(ran.stderr.contains(file.file_name().unwrap()), "{}", ran.stderr);
+        assert!(
+            ran.stderr.contains(file.file_name().unwrap()),
+            "{}",
+            ran.stderr
+        );
         assert!(nothing_is_installed(&site), "{file}");
         fs::write(&file, &good).unwrap();
     }
@@ -117,27 +121,58 @@ fn an_older_bundle_is_refused_after_a_newer_one_was_installed() {
     site.host(&["install", "--media", "new"]).ok();
     let ran = site.host(&["install", "--media", "old"]);
     assert_eq!(ran.code, Some(22), "{}", ran.stderr);
-    assert!(ran.stderr.contains("epoch") || ran.stderr.contains("version"), "{}", ran.stderr);
+    assert!(
+        ran.stderr.contains("epoch") || ran.stderr.contains("version"),
+        "{}",
+        ran.stderr
+    );
 }
 
 #[test]
 fn wrong_passphrase_unknown_signer_and_missing_signature_are_three_different_refusals() {
     let site = Site::new().with_keys().with_recipe(1).with_small_binary();
-    site.run(&["bundle", "build", "recipe.toml", "--out", "bundle", "--binary", "binary"]).ok();
+    site.run(&[
+        "bundle",
+        "build",
+        "recipe.toml",
+        "--out",
+        "bundle",
+        "--binary",
+        "binary",
+    ])
+    .ok();
     site.trust();
 
     let unsigned = site.host(&["bundle", "verify", "bundle"]);
     assert_eq!(unsigned.code, Some(20), "{}", unsigned.stderr);
-    assert!(unsigned.stderr.contains("is not signed"), "{}", unsigned.stderr);
+    assert!(
+        unsigned.stderr.contains("is not signed"),
+        "{}",
+        unsigned.stderr
+    );
 
     site.write("wrong", "battery staple\n");
     let wrong = site.run(&[
-        "bundle", "sign", "bundle", "--key", "ana.key", "--passphrase-file", "wrong",
+        "bundle",
+        "sign",
+        "bundle",
+        "--key",
+        "ana.key",
+        "--passphrase-file",
+        "wrong",
     ]);
     assert_eq!(wrong.code, Some(20), "{}", wrong.stderr);
     assert!(wrong.stderr.contains("passphrase"), "{}", wrong.stderr);
 
-    site.run(&["key", "gen", "--out", "eve.key", "--passphrase-file", "passphrase"]).ok();
+    site.run(&[
+        "key",
+        "gen",
+        "--out",
+        "eve.key",
+        "--passphrase-file",
+        "passphrase",
+    ])
+    .ok();
     let unknown = site.sign("bundle", "eve");
     assert_eq!(unknown.code, Some(20), "{}", unknown.stderr);
     assert_ne!(unknown.stderr, wrong.stderr);
@@ -155,21 +190,40 @@ fn wrong_passphrase_unknown_signer_and_missing_signature_are_three_different_ref
 fn a_recipe_with_a_missing_input_builds_nothing() {
     let site = Site::new().with_keys().with_recipe(1).with_small_binary();
     fs::remove_dir_all(site.path("model")).unwrap();
-    let ran = site.run(&["bundle", "build", "recipe.toml", "--out", "out", "--binary", "binary"]);
+    let ran = site.run(&[
+        "bundle",
+        "build",
+        "recipe.toml",
+        "--out",
+        "out",
+        "--binary",
+        "binary",
+    ]);
     assert_ne!(ran.code, Some(0));
     assert!(ran.stderr.contains("model"), "{}", ran.stderr);
-    let empty = !site.path("out").exists() || site.path("out").read_dir_utf8().unwrap().count() == 0;
+    let empty =
+        !site.path("out").exists() || site.path("out").read_dir_utf8().unwrap().count() == 0;
     assert!(empty, "something was written");
 }
 
 #[test]
 fn signatures_made_on_two_machines_merge() {
     let site = Site::new().with_keys().with_recipe(1).with_small_binary();
-    site.run(&["bundle", "build", "recipe.toml", "--out", "bundle", "--binary", "binary"]).ok();
+    site.run(&[
+        "bundle",
+        "build",
+        "recipe.toml",
+        "--out",
+        "bundle",
+        "--binary",
+        "binary",
+    ])
+    .ok();
     copy_folder(&site.path("bundle"), &site.path("elsewhere"));
     site.sign("bundle", "cy").ok();
     site.sign("elsewhere", "ana").ok();
-    site.run(&["bundle", "sign", "bundle", "--merge", "elsewhere"]).ok();
+    site.run(&["bundle", "sign", "bundle", "--merge", "elsewhere"])
+        .ok();
     site.trust();
     site.host(&["bundle", "verify", "bundle"]).ok();
 }

@@ -8,7 +8,14 @@ use maas_tests::{Site, appliance};
 fn quickstart_goes_the_whole_road_and_leaves_nothing_behind() {
     let site = Site::new();
     let output = Command::new(appliance())
-        .args(["quickstart", "--engine", "simulated", "--once", "--folder", "q"])
+        .args([
+            "quickstart",
+            "--engine",
+            "simulated",
+            "--once",
+            "--folder",
+            "q",
+        ])
         .current_dir(site.path(""))
         .stdin(Stdio::null())
         .output()
@@ -19,7 +26,10 @@ fn quickstart_goes_the_whole_road_and_leaves_nothing_behind() {
     for path in ["/v1/chat/completions", "/v1/messages", "/v1/responses"] {
         assert!(words.contains(&format!("POST {path}")), "{words}");
     }
-    assert!(words.contains("SIMULATED"), "it does not say that the engine is simulated: {words}");
+    assert!(
+        words.contains("SIMULATED"),
+        "it does not say that the engine is simulated: {words}"
+    );
     assert!(data.contains("HEALTHY"), "{data}");
     assert!(!site.path("q").exists(), "the folder is still there");
     let folder = site.path("q");
@@ -40,9 +50,16 @@ fn a_second_install_says_that_all_is_there_and_rollback_goes_back() {
     site.configure("load=0s");
     site.host(&["install", "--media", "one"]).ok();
     let again = site.host(&["install", "--media", "one"]).ok();
-    assert!(again.stdout.contains("all is there") || again.stderr.contains("all is there"), "{again:?}");
+    assert!(
+        again.stdout.contains("all is there") || again.stderr.contains("all is there"),
+        "{again:?}"
+    );
     site.host(&["install", "--media", "two"]).ok();
-    let current = || site.path("host/var/lib/maas-appliance/current").read_link_utf8().unwrap();
+    let current = || {
+        site.path("host/var/lib/maas-appliance/current")
+            .read_link_utf8()
+            .unwrap()
+    };
     assert!(current().as_str().ends_with("2-1"), "{}", current());
     site.host(&["rollback"]).ok();
     assert!(current().as_str().ends_with("1-1"), "{}", current());

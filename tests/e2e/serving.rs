@@ -8,16 +8,38 @@ fn what_is_billed_is_what_the_engine_reports_in_every_dialect() {
     let running = Running::new("load=0s");
     let messages = json!([{ "role": "user", "content": "How are you?" }]);
     let calls = [
-        ("/v1/chat/completions", json!({ "messages": messages, "max_tokens": 9 }), "prompt_tokens", "completion_tokens"),
-        ("/v1/completions", json!({ "prompt": "Once", "max_tokens": 8 }), "prompt_tokens", "completion_tokens"),
-        ("/v1/messages", json!({ "messages": messages, "max_tokens": 7 }), "input_tokens", "output_tokens"),
-        ("/v1/responses", json!({ "input": "How are you?", "max_output_tokens": 6 }), "input_tokens", "output_tokens"),
+        (
+            "/v1/chat/completions",
+            json!({ "messages": messages, "max_tokens": 9 }),
+            "prompt_tokens",
+            "completion_tokens",
+        ),
+        (
+            "/v1/completions",
+            json!({ "prompt": "Once", "max_tokens": 8 }),
+            "prompt_tokens",
+            "completion_tokens",
+        ),
+        (
+            "/v1/messages",
+            json!({ "messages": messages, "max_tokens": 7 }),
+            "input_tokens",
+            "output_tokens",
+        ),
+        (
+            "/v1/responses",
+            json!({ "input": "How are you?", "max_output_tokens": 6 }),
+            "input_tokens",
+            "output_tokens",
+        ),
     ];
     let mut expected = (0, 0);
     for (path, mut body, input, output) in calls {
         body["model"] = json!("tiny");
         for prefix in ["", "/llm/tiny"] {
-            let answer = running.https.post(&format!("{prefix}{path}"), &running.key, &body);
+            let answer = running
+                .https
+                .post(&format!("{prefix}{path}"), &running.key, &body);
             assert_eq!(answer.status, 200, "{path}: {}", answer.body);
             let usage = answer.json()["usage"].clone();
             expected.0 += usage[input].as_u64().unwrap();
@@ -30,10 +52,18 @@ fn what_is_billed_is_what_the_engine_reports_in_every_dialect() {
 #[test]
 fn a_stream_is_billed_although_its_client_did_not_ask_for_usage() {
     let running = Running::new("load=0s");
-    let answer = running.https.post("/v1/chat/completions", &running.key, &Running::chat(12, true));
+    let answer = running.https.post(
+        "/v1/chat/completions",
+        &running.key,
+        &Running::chat_stream(12),
+    );
     assert_eq!(answer.status, 200);
     assert!(!answer.body.contains("\"usage\""), "{}", answer.body);
-    assert!(answer.body.trim_end().ends_with("data: [DONE]"), "{}", answer.body);
+    assert!(
+        answer.body.trim_end().ends_with("data: [DONE]"),
+        "{}",
+        answer.body
+    );
     let (input, output) = running.usage_of(&running.key);
     assert_eq!(output, 12);
     assert!(input > 0);
@@ -43,14 +73,26 @@ fn a_stream_is_billed_although_its_client_did_not_ask_for_usage() {
 fn a_revoked_key_ends_its_stream_at_once_and_is_401_from_then_on() {
     let running = Running::new("load=0s,token=20ms");
     let key = running.new_key("blue", &[]);
-    let body = Running::chat(1500, true).to_string();
-    let mut stream = running.https.open("POST", "/v1/chat/completions", &key, &body).unwrap();
+    let body = Running::chat_stream(1500).to_string();
+    let mut stream = running
+        .https
+        .open("POST", "/v1/chat/completions", &key, &body)
+        .unwrap();
     assert_eq!(stream.status, 200);
     assert!(stream.line().is_some());
-    running.site.host(&["keys", "revoke", Running::key_id(&key)]).ok();
+    running
+        .site
+        .host(&["keys", "revoke", Running::key_id(&key)])
+        .ok();
     let rest = stream.finish().unwrap();
-    assert!(rest.body.contains("revoked") || rest.body.contains("error"), "{}", rest.body);
-    let answer = running.https.post("/v1/chat/completions", &key, &Running::chat(1, false));
+    assert!(
+        rest.body.contains("revoked") || rest.body.contains("error"),
+        "{}",
+        rest.body
+    );
+    let answer = running
+        .https
+        .post("/v1/chat/completions", &key, &Running::chat(1));
     assert_eq!(answer.status, 401, "{}", answer.body);
     let (_, output) = running.usage_of(&key);
     assert!(output > 0 && output < 1500, "{output}");
@@ -59,15 +101,24 @@ fn a_revoked_key_ends_its_stream_at_once_and_is_401_from_then_on() {
 #[test]
 fn a_spent_budget_is_402_and_a_burst_is_429() {
     let running = Running::new("load=0s");
-    running.site.host(&["team", "create", "poor", "--tokens-per-day", "60"]).ok();
+    running
+        .site
+        .host(&["team", "create", "poor", "--tokens-per-day", "60"])
+        .ok();
     let key = running.new_key("poor", &[]);
     let mut last = None;
     for _ in 0..20 {
-        let answer = running.https.post("/v1/chat/completions", &key, &Running::chat(20, false));
+        let answer = running
+            .https
+            .post("/v1/chat/completions", &key, &Running::chat(20));
         last = Some(answer.status);
         if answer.status != 200 {
             assert_eq!(answer.status, 402, "{}", answer.body);
-            assert!(answer.body.contains("poor"), "it does not say which limit: {}", answer.body);
+            assert!(
+                answer.body.contains("poor"),
+                "it does not say which limit: {}",
+                answer.body
+            );
             break;
         }
     }
@@ -76,9 +127,12 @@ fn a_spent_budget_is_402_and_a_burst_is_429() {
     assert!(input + output <= 60, "overshot: {input} + {output}");
 
     let key = running.new_key("blue", &["--requests-per-minute", "2"]);
-    let status = |_| running.https.post("/v1/messages", &key, &json!({
+    let status =
+        |_| {
+            running.https.post("/v1/messages", &key, &json!({
         "model": "tiny", "max_tokens": 1, "messages": [{ "role": "user", "content": "x" }],
-    }));
+    }))
+        };
     let answers: Vec<_> = (0..3).map(status).collect();
     assert_eq!(answers[2].status, 429, "{}", answers[2].body);
     assert!(answers[2].header("retry-after").is_some());
@@ -89,10 +143,16 @@ fn a_spent_budget_is_402_and_a_burst_is_429() {
 fn a_team_sees_only_its_models_and_learns_of_no_other() {
     let running = Running::new("load=0s");
     let key = running.new_key("blue", &["--model", "something-else"]);
-    let models = running.https.call("GET", "/v1/models", &key, "").unwrap().json();
+    let models = running
+        .https
+        .call("GET", "/v1/models", &key, "")
+        .unwrap()
+        .json();
     assert_eq!(models["data"], json!([]));
-    let hidden = running.https.post("/v1/chat/completions", &key, &Running::chat(1, false));
-    let mut body = Running::chat(1, false);
+    let hidden = running
+        .https
+        .post("/v1/chat/completions", &key, &Running::chat(1));
+    let mut body = Running::chat(1);
     body["model"] = json!("nope");
     let unknown = running.https.post("/v1/chat/completions", &key, &body);
     assert_eq!((hidden.status, unknown.status), (404, 404));
@@ -102,7 +162,9 @@ fn a_team_sees_only_its_models_and_learns_of_no_other() {
 #[test]
 fn metrics_show_our_own_the_engines_and_the_gpus() {
     let running = Running::new("load=0s");
-    running.https.post("/v1/chat/completions", &running.key, &Running::chat(5, false));
+    running
+        .https
+        .post("/v1/chat/completions", &running.key, &Running::chat(5));
     let page = running.metrics();
     for wanted in [
         "maas_requests_total{",
@@ -130,11 +192,22 @@ fn status_says_healthy_and_its_json_says_the_same() {
 #[test]
 fn the_request_id_stands_in_the_answer_in_our_log_and_at_the_engine() {
     let running = Running::new("load=0s");
-    let answer = running.https.post("/v1/chat/completions", &running.key, &Running::chat(2, false));
+    let answer = running
+        .https
+        .post("/v1/chat/completions", &running.key, &Running::chat(2));
     let id = answer.header("x-request-id").unwrap().to_owned();
-    assert!(answer.json()["id"].as_str().unwrap().contains(&id), "{}", answer.body);
+    assert!(
+        answer.json()["id"].as_str().unwrap().contains(&id),
+        "{}",
+        answer.body
+    );
     let log = running.gateway.as_ref().unwrap();
-    running.site.wait("the log line", |_| log.log().contains(&id).then_some(()));
+    running
+        .site
+        .wait("the log line", |_| log.log().contains(&id).then_some(()));
     let text = log.log();
-    assert!(!text.contains(&running.key) && !text.contains("Hello"), "a secret is in the log");
+    assert!(
+        !text.contains(&running.key) && !text.contains("Hello"),
+        "a secret is in the log"
+    );
 }

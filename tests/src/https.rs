@@ -59,7 +59,9 @@ pub struct Streaming {
 
 impl std::fmt::Debug for Streaming {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Streaming").field("status", &self.status).finish_non_exhaustive()
+        f.debug_struct("Streaming")
+            .field("status", &self.status)
+            .finish_non_exhaustive()
     }
 }
 
@@ -76,17 +78,26 @@ impl Https {
             .unwrap()
             .with_root_certificates(roots)
             .with_no_client_auth();
-        Self { port, config: Arc::new(config) }
+        Self {
+            port,
+            config: Arc::new(config),
+        }
     }
 
     /// Sends a request and returns when the head of the answer is there.
-    pub fn open(&self, method: &str, path: &str, key: &str, body: &str) -> std::io::Result<Streaming> {
+    pub fn open(
+        &self,
+        method: &str,
+        path: &str,
+        key: &str,
+        body: &str,
+    ) -> std::io::Result<Streaming> {
         let stream = TcpStream::connect(("127.0.0.1", self.port))?;
         stream.set_read_timeout(Some(PATIENCE))?;
         stream.set_nodelay(true)?;
         let name = ServerName::try_from("localhost").unwrap();
-        let connection = ClientConnection::new(Arc::clone(&self.config), name)
-            .map_err(std::io::Error::other)?;
+        let connection =
+            ClientConnection::new(Arc::clone(&self.config), name).map_err(std::io::Error::other)?;
         let mut stream = StreamOwned::new(connection, stream);
         write!(
             stream,
@@ -108,8 +119,16 @@ impl Https {
             }
             lines.push(line);
         }
-        let status = lines[0].split(' ').nth(1).and_then(|code| code.parse().ok()).unwrap_or(0);
-        Ok(Streaming { reader, status, headers: lines.split_off(1) })
+        let status = lines[0]
+            .split(' ')
+            .nth(1)
+            .and_then(|code| code.parse().ok())
+            .unwrap_or(0);
+        Ok(Streaming {
+            reader,
+            status,
+            headers: lines.split_off(1),
+        })
     }
 
     /// Sends a request and reads the whole answer.
@@ -148,11 +167,16 @@ impl Streaming {
             _ => {}
         }
         let text = String::from_utf8_lossy(&bytes).into_owned();
-        let chunked = self.headers.iter().any(|h| {
-            h.to_ascii_lowercase().replace(' ', "") == "transfer-encoding:chunked"
-        });
+        let chunked = self
+            .headers
+            .iter()
+            .any(|h| h.to_ascii_lowercase().replace(' ', "") == "transfer-encoding:chunked");
         let body = if chunked { unchunk(&text) } else { text };
-        Ok(Answer { status: self.status, headers: self.headers, body })
+        Ok(Answer {
+            status: self.status,
+            headers: self.headers,
+            body,
+        })
     }
 }
 

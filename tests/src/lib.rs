@@ -9,12 +9,14 @@ use std::{process::Command, sync::OnceLock};
 use camino::{Utf8Path, Utf8PathBuf};
 
 pub use https::{Answer, Https, Streaming};
-pub use running::Running;
+pub use running::{EngineUnderTest, Running};
 pub use site::{PATIENCE, Ran, Service, Site};
 
 /// The root of the repository.
 pub fn repository() -> &'static Utf8Path {
-    Utf8Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ lies in the repository")
+    Utf8Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .expect("tests/ lies in the repository")
 }
 
 /// The `maas-appliance` binary, built from the sources as they are, once for each test process.
@@ -36,7 +38,11 @@ fn built(package: &str, file: &str) -> Utf8PathBuf {
         .arg(repository().join("Cargo.toml"))
         .output()
         .expect("cargo can be run");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     // Cargo says where each artifact is, whatever the profile and the target folder.
     let text = String::from_utf8(output.stdout).expect("cargo prints UTF-8");
     text.lines()

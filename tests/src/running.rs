@@ -4,6 +4,33 @@ use serde_json::{Value, json};
 
 use crate::{Https, Service, Site};
 
+/// What answers in a test.
+#[derive(Debug, Clone)]
+pub struct EngineUnderTest {
+    /// The `[engines]` section of the configuration.
+    config: String,
+    /// The model's folder; the site's own little one when `None`.
+    model: Option<String>,
+}
+
+impl EngineUnderTest {
+    /// The simulated engine with this speed.
+    pub fn simulated(simulate: &str) -> Self {
+        Self {
+            config: format!("kind = \"simulated\"\nsimulate = \"{simulate}\"\n"),
+            model: None,
+        }
+    }
+
+    /// A real vLLM with the model in a folder.
+    pub fn vllm(program: &str, model: &str) -> Self {
+        Self {
+            config: format!("kind = \"vllm\"\ndevice = \"cpu\"\nvllm = \"{program}\"\n"),
+            model: Some(model.to_owned()),
+        }
+    }
+}
+
 /// An installed site with its services up and its engine ready.
 #[derive(Debug)]
 pub struct Running {
@@ -27,10 +54,18 @@ impl Running {
     /// Installs a bundle with one model, `tiny`, and starts everything. `simulate` sets the speed of
     /// the simulated engine.
     pub fn new(simulate: &str) -> Self {
+        Self::with(&EngineUnderTest::simulated(simulate))
+    }
+
+    /// As [`Running::new`], with any engine.
+    pub fn with(engine: &EngineUnderTest) -> Self {
         let site = Site::new().with_keys().with_recipe(1).with_small_binary();
+        if let Some(model) = &engine.model {
+            site.use_model(model);
+        }
         site.build("bundle");
         site.trust();
-        let (port, metrics_port) = site.configure(simulate);
+        let (port, metrics_port) = site.configure_engines(&engine.config);
         site.host(&["install", "--media", "bundle"]).ok();
         site.host(&["ca", "export", "--out", "ca.pem"]).ok();
         let https = Https::new(port, &site.path("ca.pem"));
@@ -67,24 +102,45 @@ impl Running {
 
     /// The public id in a key.
     pub fn key_id(key: &str) -> &str {
-        key.trim_start_matches("sk-maas-").split('_').next().unwrap()
+        key.trim_start_matches("sk-maas-")
+            .split('_')
+            .next()
+            .unwrap()
     }
 
     /// A chat request for `tokens` tokens.
-    pub fn chat(tokens: u64, stream: bool) -> Value {
+    pub fn chat(tokens: u64) -> Value {
         json!({
-            "model": "tiny", "max_tokens": tokens, "ignore_eos": true, "stream": stream,
+            "model": "tiny", "max_tokens": tokens, "ignore_eos": true,
             "messages": [{ "role": "user", "content": "Hello" }],
         })
     }
 
+    /// A chat request for a stream of `tokens` tokens.
+    pub fn chat_stream(tokens: u64) -> Value {
+        let mut body = Self::chat(tokens);
+        body["stream"] = json!(true);
+        body
+    }
+
     /// Today's usage by key: input and output tokens of `key`.
     pub fn usage_of(&self, key: &str) -> (u64, u64) {
-        let usage = self.site.host(&["usage", "--by", "key", "--json"]).ok().json();
+        let usage = self
+            .site
+            .host(&["usage", "--by", "key", "--json"])
+            .ok()
+            .json();
         let id = Self::key_id(key);
-        let row = usage["rows"].as_array().unwrap().iter().find(|row| row["key"] == id);
+        let row = usage["rows"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|row| row["key"] == id);
         row.map_or((0, 0), |row| {
-            (row["input"].as_u64().unwrap(), row["output"].as_u64().unwrap())
+            (
+                row["input"].as_u64().unwrap(),
+                row["output"].as_u64().unwrap(),
+            )
         })
     }
 
@@ -92,7 +148,9 @@ impl Running {
     pub fn metrics(&self) -> String {
         use std::io::{Read as _, Write as _};
         let mut stream = std::net::TcpStream::connect(("127.0.0.1", self.metrics_port)).unwrap();
-        stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
+        stream
+            .write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+            .unwrap();
         let mut text = String::new();
         stream.read_to_string(&mut text).unwrap();
         text
@@ -100,7 +158,10 @@ impl Running {
 
     /// The engine's entry in the table.
     pub fn engine(&self) -> Value {
-        let table = self.site.host_json("run/maas-appliance/engines.json").unwrap();
+        let table = self
+            .site
+            .host_json("run/maas-appliance/engines.json")
+            .unwrap();
         table["engines"][0].clone()
     }
 
@@ -110,7 +171,11 @@ impl Running {
         let folder = folder.as_str().trim_end_matches('/');
         let mut found = Vec::new();
         for entry in std::fs::read_dir("/proc").unwrap().flatten() {
-            let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else {
+            let Some(pid) = entry
+                .file_name()
+                .to_str()
+                .and_then(|name| name.parse().ok())
+            else {
                 continue;
             };
             let read = |name: &str| {

@@ -89,8 +89,8 @@ pub(crate) struct Utilization {
 #[repr(C)]
 pub(crate) struct EventData {
     pub(crate) device: Device,
-    pub(crate) event_type: c_ulonglong,
-    pub(crate) event_data: c_ulonglong,
+    pub(crate) kind: c_ulonglong,
+    pub(crate) data: c_ulonglong,
     pub(crate) gpu_instance_id: c_uint,
     pub(crate) compute_instance_id: c_uint,
 }

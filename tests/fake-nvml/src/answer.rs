@@ -43,10 +43,8 @@ pub(crate) fn of_device(
     device: Device,
     answer: impl FnOnce(&Gpu) -> Result<(), Code>,
 ) -> Return {
-    code(initialized().and_then(|()| {
-        let uuid = state().uuid(device)?;
-        of_gpu(function, &uuid, answer)
-    }))
+    let uuid = state().uuid(device);
+    code(uuid.and_then(|uuid| of_gpu(function, &uuid, answer)))
 }
 
 /// Answers a call about the GPU of that name.
@@ -57,6 +55,7 @@ pub(crate) fn of_gpu(
 ) -> Result<(), Code> {
     let scenario = unblocked(function, Some(uuid))?;
     scenario.fault(function)?;
+    initialized()?;
     let gpu = scenario.gpu(uuid).ok_or(Code::GpuIsLost)?;
     gpu.fault(function)?;
     answer(gpu)

@@ -1,5 +1,4 @@
 //! The exported functions, in the order of NVIDIA's reference.
-#![expect(non_snake_case, reason = "the names are NVIDIA's")]
 
 mod device;
 mod event;

@@ -9,8 +9,10 @@ use std::{
 use crate::{
     abi::{Code, Device, EVENT_XID, EventData, EventSet, NO_INSTANCE, Return},
     answer::{PAUSE, code, of_device, of_gpu, of_system, put},
-    state::state,
+    state::{scenario, state},
 };
+
+const WAIT: &str = "nvmlEventSetWait_v2";
 
 /// # Safety
 ///
@@ -50,6 +52,10 @@ unsafe extern "C" fn nvmlEventSetWait_v2(
     data: *mut EventData,
     timeout_ms: c_uint,
 ) -> Return {
+    let refused = of_system(WAIT, |_| Ok(()));
+    if refused != Code::Success as Return {
+        return refused;
+    }
     let timeout = Duration::from_millis(timeout_ms.into());
     let mut waited = Duration::ZERO;
     loop {
@@ -76,21 +82,20 @@ extern "C" fn nvmlEventSetFree(set: EventSet) -> Return {
 /// The oldest XID that was not told yet, of the GPUs in a set. What was told stays told, even to a
 /// set that is made later: an event happens once.
 fn next_event(set: EventSet) -> Result<Option<EventData>, Code> {
-    const NAME: &str = "nvmlEventSetWait_v2";
     let uuids = state().sets.get(&set.addr()).cloned();
     let uuids = uuids.ok_or(Code::InvalidArgument)?;
     for uuid in uuids {
         let mut event = None;
         // A GPU that is lost tells why before it says that it is lost.
-        let lost = crate::state::scenario()?
+        let lost = scenario()?
             .gpu(&uuid)
             .map(|gpu| event = untold(&uuid, &gpu.xids))
             .is_none();
         if let Some(xid) = event {
             return Ok(Some(EventData {
                 device: state().handle(&uuid),
-                event_type: EVENT_XID,
-                event_data: xid,
+                kind: EVENT_XID,
+                data: xid,
                 gpu_instance_id: NO_INSTANCE,
                 compute_instance_id: NO_INSTANCE,
             }));
@@ -98,7 +103,7 @@ fn next_event(set: EventSet) -> Result<Option<EventData>, Code> {
         if lost {
             return Err(Code::GpuIsLost);
         }
-        of_gpu(NAME, &uuid, |_| Ok(()))?;
+        of_gpu(WAIT, &uuid, |_| Ok(()))?;
     }
     Ok(None)
 }
