@@ -65,6 +65,11 @@ impl Layout {
         self.state().join("current")
     }
 
+    /// What each installation did: `<generation>.json`.
+    pub fn receipts(&self) -> Utf8PathBuf {
+        self.state().join("receipts")
+    }
+
     /// Trusted roots, version floors, generations and the install journal. Written by root's
     /// commands only; the services never open it.
     pub fn trust_db(&self) -> Utf8PathBuf {
