@@ -3,21 +3,32 @@
 #![warn(missing_docs)]
 
 mod argv;
+mod clock;
 mod error;
+mod exec;
+mod files;
+mod http;
+mod log;
 mod placement;
 mod policy;
 mod process;
 mod progress;
 mod settings;
+mod shim;
+mod spawn;
 mod spec;
 mod status;
+mod sweep;
+mod token;
 
 pub use error::SupervisorError;
+pub use exec::engine_exec;
 pub use process::ProcessId;
 pub use progress::{Progress, Stage};
 pub use settings::{
     DevicePolicy, EXEC_VERB, SHIM_VERB, SIMULATED_VERB, Settings, StopEngines, Wish, WishSource,
     Wishes,
 };
+pub use shim::shim;
 pub use spec::EngineSpec;
 pub use status::{Cause, EngineStatus, ExitRecord, Phase};

@@ -164,7 +164,7 @@ pub(crate) fn has_variable(pid: u32, variable: &str) -> bool {
         .is_ok_and(|bytes| bytes.split(|b| *b == 0).any(|v| v == variable.as_bytes()))
 }
 
-fn boot_id() -> String {
+pub(crate) fn boot_id() -> String {
     fs::read_to_string("/proc/sys/kernel/random/boot_id")
         .map(|text| text.trim().to_owned())
         .unwrap_or_default()
