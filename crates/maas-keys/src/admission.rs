@@ -50,7 +50,7 @@ pub struct Ask {
 pub struct Permit {
     inner: Arc<Inner>,
     live: Live,
-    ask: Ask,
+    ask: Arc<Ask>,
     granted: Granted,
     /// Grows beyond `granted.tokens` only when more is observed.
     reserved: u64,
@@ -109,7 +109,7 @@ pub(crate) fn admit(
     Ok(Permit {
         inner: Arc::clone(inner),
         live,
-        ask,
+        ask: Arc::new(ask),
         granted,
         reserved: granted.tokens,
         observed: Usage::default(),
@@ -197,7 +197,7 @@ impl Permit {
             at: self.admitted,
             date,
             who: Arc::clone(key),
-            ask: self.ask.clone(),
+            ask: Arc::clone(&self.ask),
             usage,
             outcome,
             engine: self.engine.take(),

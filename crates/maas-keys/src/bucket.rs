@@ -45,7 +45,7 @@ impl Bucket {
         if excess == 0 {
             return Some(Duration::ZERO);
         }
-        Some(self.time(excess.checked_div(u128::from(limit))?, excess, limit, now))
+        self.time(excess, limit, now)
     }
 
     /// Takes one request. The caller has seen that it fits.
@@ -61,25 +61,21 @@ impl Bucket {
 
     /// How long until nothing is in use, when nobody asks.
     pub(crate) fn empties(&self, limit: u64, now: Timestamp) -> Duration {
-        match self.used.checked_div(u128::from(limit)) {
-            Some(whole) => self.time(whole, self.used, limit, now),
-            None => Duration::ZERO,
-        }
+        self.time(self.used, limit, now).unwrap_or(Duration::ZERO)
     }
 
-    /// `units / limit`, rounded up, in nanoseconds, after any step back of the clock.
-    fn time(&self, whole: u128, units: u128, limit: u64, now: Timestamp) -> Duration {
-        let rest = u128::from(!units.is_multiple_of(u128::from(limit)));
-        let ahead = self
-            .drained
-            .unwrap_or(0)
-            .saturating_sub(now.as_nanosecond());
-        let ahead = match self.drained {
-            Some(_) => u128::try_from(ahead).unwrap_or(0),
-            None => 0,
-        };
+    /// How long `units` take to drain, rounded up, once the clock is back where it was.
+    fn time(&self, units: u128, limit: u64, now: Timestamp) -> Option<Duration> {
+        let limit = u128::from(limit);
+        let whole = units.checked_div(limit)?;
+        let rest = u128::from(!units.is_multiple_of(limit));
+        let now = now.as_nanosecond();
+        let ahead = self.drained.map_or(0, |drained| drained - now);
+        let ahead = u128::try_from(ahead).unwrap_or(0);
         let nanoseconds = whole.saturating_add(rest).saturating_add(ahead);
-        Duration::from_nanos(u64::try_from(nanoseconds).unwrap_or(u64::MAX))
+        Some(Duration::from_nanos(
+            u64::try_from(nanoseconds).unwrap_or(u64::MAX),
+        ))
     }
 }
 

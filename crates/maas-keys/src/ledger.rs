@@ -46,7 +46,7 @@ pub(crate) struct Row {
     /// The site's day of its admission.
     pub(crate) date: Date,
     pub(crate) who: Arc<KeyEntry>,
-    pub(crate) ask: Ask,
+    pub(crate) ask: Arc<Ask>,
     pub(crate) usage: Usage,
     pub(crate) outcome: Outcome,
     pub(crate) engine: Option<EngineId>,
@@ -184,8 +184,18 @@ impl fmt::Debug for Ledger {
     }
 }
 
+/// Without a writer nobody is admitted, however it ended.
+struct Writing<'a>(&'a Queue);
+
+impl Drop for Writing<'_> {
+    fn drop(&mut self) {
+        self.0.open.store(false, Ordering::SeqCst);
+    }
+}
+
 /// The writer's life. Returns how many rows it could not write.
 fn write(queue: &Queue, mut connection: Connection) -> usize {
+    let _writing = Writing(queue);
     while let Some(batch) = queue.next() {
         let mut closing_tries = CLOSING_TRIES;
         let rows = || batch.iter().map(|(row, _)| row);
@@ -279,6 +289,3 @@ fn log_lost(row: &Row) {
         "Usage could not be written to the ledger"
     );
 }
-
-#[cfg(test)]
-mod tests;

@@ -145,7 +145,8 @@ mod tests {
     #[test]
     fn a_key_has_the_form_that_secret_scanners_are_told() {
         let (id, token) = token([0xab; 48]);
-        insta::assert_snapshot!(token.expose(), @"");
+        // Worked out by hand in another language: the format is frozen.
+        insta::assert_snapshot!(token.expose(), @"sk-maas-ZfADG6WaEB0l_ehv1hsdOHPxDuX3xn9YyIKbgl4yJuySCWzdimD4heup0RV67B");
         assert_eq!(token.expose().len(), LENGTH);
         assert_eq!(parse(token.expose()).unwrap().id, id.as_str());
     }
