@@ -1,1 +1,25 @@
-//! To be written.
+//! Bringing a verified bundle onto a host: facts, then preflight, then a plan (pure), then its
+//! application (resumable), then a receipt. Beside it what a host makes for itself: its own
+//! certificate authority and server certificate, and the secret that keys are hashed with.
+//!
+//! Nothing here reads a clock: `now` is an argument. Whatever writes takes the lock.
+#![warn(missing_docs)]
+
+mod apply;
+mod error;
+mod facts;
+mod identity;
+mod pepper;
+mod plan;
+mod preflight;
+mod receipt;
+pub mod trust;
+
+pub use apply::{Event, apply, rollback};
+pub use error::{InstallError, Shortage};
+pub use facts::{Facts, Host};
+pub use identity::{CaAction, Ensured, Identity, IdentityError, LeafAction, LeafReason, Site};
+pub use pepper::{Pepper, ensure_pepper};
+pub use plan::{Needs, Plan, Step};
+pub use preflight::{Finding, Level, preflight};
+pub use receipt::{Outcome, Receipt, RollbackReceipt, StepTime};

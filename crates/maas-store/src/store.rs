@@ -75,6 +75,22 @@ impl Store {
         Ok(Presence::Staged(staged))
     }
 
+    /// Bytes of disk that a blob occupies already, stored or with room set aside in staging.
+    pub fn on_disk(&self, blob: &Blob) -> u64 {
+        // `stat(2)`: blocks are counted in units of 512 bytes, whatever the file system uses.
+        let occupied = |path: &Utf8Path| {
+            let status = rustix::fs::lstat(path.as_str()).ok()?;
+            Some(
+                u64::try_from(status.st_blocks)
+                    .unwrap_or(0)
+                    .saturating_mul(512),
+            )
+        };
+        occupied(&self.path(&blob.digest))
+            .or_else(|| occupied(&self.staging_path(&blob.digest)))
+            .map_or(0, |bytes| bytes.min(blob.size))
+    }
+
     fn staging_path(&self, digest: &Digest) -> Utf8PathBuf {
         self.staging.join(digest.hex())
     }

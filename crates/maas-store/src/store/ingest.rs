@@ -5,7 +5,7 @@
 
 use std::collections::HashSet;
 
-use maas_bundle::{Bundle, LocatedBlob, Media, MissingObject, Verified, locate};
+use maas_bundle::{Bundle, Located, LocatedBlob, Media, Verified, locate};
 use maas_types::{Blob, Digest};
 
 use super::{Presence, Store, copy::copy_object, staging::Staging};
@@ -60,7 +60,9 @@ impl Store {
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Ingested, StoreError> {
         let located = locate(bundle, media)?;
-        self.refuse_missing(db, bundle, located.missing(), media)?;
+        if let Some(missing) = self.missing(Some(db), bundle, &located, media)? {
+            return Err(StoreError::Missing(Box::new(missing)));
+        }
         let mut run = Run {
             store: self,
             lock,
@@ -77,16 +79,16 @@ impl Store {
         Ok(run.done)
     }
 
-    /// What is on none of the volumes and not here either is an error before the first read.
-    fn refuse_missing(
+    /// What is needed, not here, and on none of the volumes.
+    pub fn missing(
         &self,
-        db: &TrustDb,
+        db: Option<&TrustDb>,
         bundle: &Verified<Bundle>,
-        missing: &[MissingObject],
+        located: &Located<'_>,
         media: &[&dyn Media],
-    ) -> Result<(), StoreError> {
+    ) -> Result<Option<MissingBytes>, StoreError> {
         let mut needed = Vec::new();
-        for object in missing {
+        for object in located.missing() {
             let here = match bundle.bill().blob(&object.blob) {
                 Some(blob) => self.holds(db, blob, &object.digest)?,
                 None => false,
@@ -95,27 +97,27 @@ impl Store {
                 needed.push(object);
             }
         }
-        let Some(first) = needed.first() else {
-            return Ok(());
-        };
-        Err(StoreError::Missing(Box::new(MissingBytes {
+        let hint = |volume: &String| volume.escape_debug().to_string();
+        Ok(needed.first().map(|first| MissingBytes {
             objects: needed.len(),
             bytes: needed.iter().map(|object| object.size).sum(),
             path: first.path.to_string(),
-            should_be_on: first
-                .volume
-                .as_ref()
-                .map(|volume| volume.escape_debug().to_string()),
+            should_be_on: first.volume.as_ref().map(hint),
             volumes: media.iter().map(|m| m.label().to_owned()).collect(),
-        })))
+        }))
     }
 
     /// Whether an object need not be read again: its blob is stored, or the part is staged.
-    fn holds(&self, db: &TrustDb, blob: &Blob, object: &Digest) -> Result<bool, StoreError> {
-        Ok(match self.presence(Some(db), blob)? {
-            Presence::Stored | Presence::Unnoted => true,
-            Presence::Staged(_) => db.staged_parts(&blob.digest)?.contains(object),
-            Presence::Absent => false,
+    fn holds(
+        &self,
+        db: Option<&TrustDb>,
+        blob: &Blob,
+        object: &Digest,
+    ) -> Result<bool, StoreError> {
+        Ok(match (self.presence(db, blob)?, db) {
+            (Presence::Stored | Presence::Unnoted, _) => true,
+            (Presence::Staged(_), Some(db)) => db.staged_parts(&blob.digest)?.contains(object),
+            (Presence::Staged(_), None) | (Presence::Absent, _) => false,
         })
     }
 }

@@ -1,0 +1,96 @@
+//! What can go wrong when a bundle is installed.
+
+use camino::Utf8PathBuf;
+use maas_bundle::{MediaError, TrustError};
+use maas_store::{DiskError, StoreError};
+use maas_types::{ByteSize, Exit};
+
+/// A failure of planning or applying.
+#[derive(Debug, thiserror::Error)]
+pub enum InstallError {
+    /// The store, the trust database or a generation.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A root that is not trusted.
+    #[error(transparent)]
+    Trust(#[from] TrustError),
+    /// A volume cannot be listed.
+    #[error(transparent)]
+    Medium(#[from] MediaError),
+    /// Not enough room. Found out before the first write.
+    #[error(transparent)]
+    NoSpace(Box<Shortage>),
+    /// The host is not fit for this bundle. Found out before the first write.
+    #[error("this host cannot take the bundle: {}", .failures.join("; "))]
+    Unfit {
+        /// What failed, each in one sentence.
+        failures: Vec<String>,
+    },
+    /// Files are on none of the volumes. Found out before the first write.
+    #[error(transparent)]
+    Missing(Box<maas_store::MissingBytes>),
+    /// Something that the host itself should say cannot be read.
+    #[error("failed to find out {what}")]
+    Fact {
+        /// What was asked: `the free space of /var/lib`.
+        what: String,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The pepper is there and not ours.
+    #[error(
+        "`{path}` has {found} bytes, want {want}; it is never overwritten, because every key is hashed with it"
+    )]
+    Pepper {
+        /// The file.
+        path: Utf8PathBuf,
+        /// Its length.
+        found: u64,
+        /// The length it should have.
+        want: u64,
+    },
+    /// The system has no random bytes for us.
+    #[error("failed to get random bytes from the system")]
+    Random(#[source] std::io::Error),
+}
+
+/// How much room is missing where.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the file system of `{path}` has too little room: {} and {inodes_needed} inodes are needed, {} and {inodes_free} inodes are free",
+    ByteSize(*.bytes_needed), ByteSize(*.bytes_free)
+)]
+pub struct Shortage {
+    /// The state folder, or the nearest folder above it that is there.
+    pub path: Utf8PathBuf,
+    /// Bytes that must be free, the reserve included.
+    pub bytes_needed: u64,
+    /// Bytes that are free.
+    pub bytes_free: u64,
+    /// Inodes that must be free, the reserve included.
+    pub inodes_needed: u64,
+    /// Inodes that are free.
+    pub inodes_free: u64,
+}
+
+impl From<DiskError> for InstallError {
+    fn from(error: DiskError) -> Self {
+        Self::Store(error.into())
+    }
+}
+
+impl InstallError {
+    /// What the process tells the shell.
+    pub fn exit(&self) -> Exit {
+        match self {
+            Self::Store(error) => error.exit(),
+            Self::Trust(error) => error.exit(),
+            Self::Medium(error) => error.exit(),
+            Self::NoSpace(_) => Exit::NoSpace,
+            Self::Unfit { .. } => Exit::HostCheck,
+            Self::Missing(_) => Exit::Medium,
+            Self::Fact { .. } | Self::Pepper { .. } | Self::Random(_) => Exit::Failed,
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! Everything that a plan must know about the host, gathered once and in one place. The rest of the
+//! planning is functions of these values.
+
+use camino::{Utf8Path, Utf8PathBuf};
+use maas_bundle::{Bundle, Media, Verified, locate};
+use maas_store::{Generation, MissingBytes, Presence, Store, TrustDb};
+use maas_types::{Digest, GenerationId, GpuInventory, Layout};
+use serde::Serialize;
+use sysinfo::{MemoryRefreshKind, RefreshKind, System};
+
+use crate::InstallError;
+
+/// What is known about the host and about what of the bundle is here already.
+#[derive(Debug, Clone, Serialize)]
+pub struct Facts {
+    /// The machine and its disk.
+    pub host: Host,
+    /// The generation that serves.
+    pub current: Option<GenerationId>,
+    /// A complete generation of this very bundle.
+    pub same_bill: Option<GenerationId>,
+    /// Every generation here.
+    pub generations: Vec<GenerationId>,
+    /// Highest epoch ever installed; 0 before the first.
+    pub epoch_floor: u64,
+    /// The bundle's blobs: what is here of each, in the order of the bill.
+    pub blobs: Vec<BlobFact>,
+    /// What is needed and on none of the volumes.
+    #[serde(skip)]
+    pub missing: Option<MissingBytes>,
+}
+
+/// The machine and the disk of its state folder.
+#[derive(Debug, Clone, Serialize)]
+pub struct Host {
+    /// As `uname -m` says: `x86_64`.
+    pub arch: String,
+    /// As `uname -s` says, in lower case: `linux`.
+    pub os: String,
+    /// Kernel release, for the record.
+    pub kernel: String,
+    /// Logical processors.
+    pub processors: usize,
+    /// Main memory, bytes.
+    pub memory_bytes: u64,
+    /// Effective user id.
+    pub uid: u32,
+    /// `--root`, or `/`.
+    pub root: Utf8PathBuf,
+    /// The state folder, or the nearest folder above it that is there.
+    pub disk: Utf8PathBuf,
+    /// Bytes that an ordinary user may still write there: engines are ordinary users.
+    pub free_bytes: u64,
+    /// Inodes that an ordinary user may still use there; `None` where the file system makes them as
+    /// needed.
+    pub free_inodes: Option<u64>,
+    /// Allocation unit of that file system, bytes.
+    pub block_bytes: u64,
+    /// Name of that file system where it is one that cannot hold a store: no hard links, no modes.
+    pub unfit_file_system: Option<String>,
+    /// GPUs, where an agent or a caller has asked NVML.
+    pub gpus: Option<GpuInventory>,
+}
+
+/// What is here of one blob.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct BlobFact {
+    /// The blob.
+    pub digest: Digest,
+    /// Its length, bytes.
+    pub size: u64,
+    /// Bytes that need not be read from a volume again.
+    pub here: u64,
+    /// Bytes of disk that it already occupies.
+    pub on_disk: u64,
+}
+
+impl Facts {
+    /// Looks at host, store and volumes. Writes nothing, reads no content of a blob.
+    pub fn gather(
+        layout: &Layout,
+        db: Option<&TrustDb>,
+        bundle: &Verified<Bundle>,
+        media: &[&dyn Media],
+        gpus: Option<GpuInventory>,
+    ) -> Result<Self, InstallError> {
+        let store = Store::new(layout);
+        let all = Generation::list(layout)?;
+        let same_bill = all
+            .iter()
+            .rfind(|g| g.record().bill_digest == *bundle.bill_digest() && g.check().is_ok());
+        Ok(Self {
+            host: Host::look(layout, gpus)?,
+            current: Generation::current(layout)?.map(|generation| generation.id()),
+            same_bill: same_bill.map(Generation::id),
+            generations: all.iter().map(Generation::id).collect(),
+            epoch_floor: match db {
+                Some(db) => db.floors()?.epoch,
+                None => 0,
+            },
+            blobs: blobs(&store, db, bundle)?,
+            missing: store.missing(db, bundle, &locate(bundle, media)?, media)?,
+        })
+    }
+}
+
+fn blobs(
+    store: &Store,
+    db: Option<&TrustDb>,
+    bundle: &Verified<Bundle>,
+) -> Result<Vec<BlobFact>, InstallError> {
+    let blobs = bundle.bill().blobs.iter();
+    blobs
+        .map(|blob| {
+            let here = match store.presence(db, blob)? {
+                Presence::Stored | Presence::Unnoted => blob.size,
+                Presence::Staged(bytes) => bytes,
+                Presence::Absent => 0,
+            };
+            Ok(BlobFact {
+                digest: blob.digest,
+                size: blob.size,
+                here,
+                on_disk: store.on_disk(blob),
+            })
+        })
+        .collect()
+}
+
+impl Host {
+    /// Looks at the machine and at the disk that the appliance lies on or will lie on.
+    pub fn look(layout: &Layout, gpus: Option<GpuInventory>) -> Result<Self, InstallError> {
+        let name = rustix::system::uname();
+        let text = |text: &std::ffi::CStr| text.to_string_lossy().into_owned();
+        let disk = nearest_folder(&layout.state());
+        let failed = |source: rustix::io::Errno| InstallError::Fact {
+            what: format!("the free space of `{disk}`"),
+            source: source.into(),
+        };
+        let room = rustix::fs::statvfs(disk.as_str()).map_err(failed)?;
+        let kind = rustix::fs::statfs(disk.as_str()).map_err(failed)?.f_type;
+        let kinds = RefreshKind::nothing().with_memory(MemoryRefreshKind::nothing().with_ram());
+        let system = System::new_with_specifics(kinds).map_err(|error| InstallError::Fact {
+            what: "how much memory there is".to_owned(),
+            source: std::io::Error::other(error.to_string()),
+        })?;
+        Ok(Self {
+            arch: text(name.machine()),
+            os: text(name.sysname()).to_ascii_lowercase(),
+            kernel: text(name.release()),
+            processors: std::thread::available_parallelism().map_or(1, usize::from),
+            memory_bytes: system.total_memory(),
+            uid: rustix::process::geteuid().as_raw(),
+            root: layout.root().to_owned(),
+            free_bytes: room.f_bavail.saturating_mul(room.f_frsize),
+            // btrfs and others say 0 of 0: they make inodes as they need them.
+            free_inodes: (room.f_files > 0).then_some(room.f_favail),
+            block_bytes: room.f_frsize.max(1),
+            unfit_file_system: unfit(i128::from(kind)).map(str::to_owned),
+            disk,
+            gpus,
+        })
+    }
+}
+
+/// The folder itself, or the nearest one above it that is there.
+fn nearest_folder(path: &Utf8Path) -> Utf8PathBuf {
+    path.ancestors()
+        .find(|folder| !folder.as_str().is_empty() && folder.is_dir())
+        .unwrap_or(Utf8Path::new("."))
+        .to_owned()
+}
+
+/// File systems without hard links or modes, by the numbers of `statfs(2)`.
+fn unfit(kind: i128) -> Option<&'static str> {
+    match kind {
+        0x4d44 => Some("FAT"),
+        0x2011_bab0 => Some("exFAT"),
+        0x9660 => Some("ISO 9660"),
+        0x1501_3346 => Some("UDF"),
+        _ => None,
+    }
+}

@@ -1,0 +1,254 @@
+//! Whether a host is fit for a bundle: every finding at once, each with what to do about it.
+
+use maas_types::{BillOfLading, ByteSize, Exit, Requirements};
+use serde::Serialize;
+
+use crate::{Facts, plan::Needs};
+
+/// One thing that was looked at.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// A stable code: `P-SPACE`.
+    pub id: &'static str,
+    /// How it turned out.
+    pub level: Level,
+    /// What was found, in one sentence.
+    pub text: String,
+    /// What to do about it, where something is to be done.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fix: Option<String>,
+}
+
+/// How a finding turned out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Level {
+    /// It is as it should be.
+    Pass,
+    /// It will work, and somebody should know.
+    Warn,
+    /// The bundle cannot be installed.
+    Fail,
+}
+
+impl Finding {
+    fn pass(id: &'static str, text: String) -> Self {
+        Self {
+            id,
+            level: Level::Pass,
+            text,
+            fix: None,
+        }
+    }
+
+    fn bad(id: &'static str, level: Level, text: String, fix: impl Into<String>) -> Self {
+        Self {
+            id,
+            level,
+            text,
+            fix: Some(fix.into()),
+        }
+    }
+
+    /// The exit code of a failed finding.
+    pub fn exit(&self) -> Exit {
+        match (self.level, self.id) {
+            (Level::Pass | Level::Warn, _) => Exit::Done,
+            (Level::Fail, "P-SPACE" | "P-INODES") => Exit::NoSpace,
+            (Level::Fail, "P-MEDIA") => Exit::Medium,
+            (Level::Fail, "P-EPOCH") => Exit::Stale,
+            (Level::Fail, _) => Exit::HostCheck,
+        }
+    }
+}
+
+/// Looks at everything that can be known before the first write.
+pub fn preflight(facts: &Facts, bill: &BillOfLading) -> Vec<Finding> {
+    let needs = Needs::of(facts, bill);
+    vec![
+        platform(facts, &bill.requires),
+        user(facts),
+        file_system(facts),
+        space(facts, &needs),
+        inodes(facts, &needs),
+        volumes(facts, &needs),
+        epoch(facts, bill),
+        memory(facts, bill),
+        gpus(facts, bill),
+    ]
+}
+
+fn platform(facts: &Facts, requires: &Requirements) -> Finding {
+    let (arch, os) = (&facts.host.arch, &facts.host.os);
+    let want = format!("{}/{}", requires.os, requires.arch)
+        .escape_debug()
+        .to_string();
+    if *arch == requires.arch && *os == requires.os {
+        return Finding::pass(
+            "P-ARCH",
+            format!("the bundle is made for {want}, as this host is"),
+        );
+    }
+    Finding::bad(
+        "P-ARCH",
+        Level::Fail,
+        format!("the bundle is made for {want}, this host is {os}/{arch}"),
+        format!("ask the sender for a bundle for {os}/{arch}"),
+    )
+}
+
+fn user(facts: &Facts) -> Finding {
+    let Facts { host, .. } = facts;
+    if host.uid == 0 {
+        return Finding::pass("P-USER", "running as root".to_owned());
+    }
+    if host.root == "/" {
+        return Finding::bad(
+            "P-USER",
+            Level::Fail,
+            format!(
+                "running as user {}, and only root installs to `/`",
+                host.uid
+            ),
+            "use sudo, or install below a folder of your own with --root DIR",
+        );
+    }
+    let text = format!("running as user {}, below `{}`", host.uid, host.root);
+    Finding::pass("P-USER", text)
+}
+
+fn file_system(facts: &Facts) -> Finding {
+    let disk = &facts.host.disk;
+    match &facts.host.unfit_file_system {
+        None => Finding::pass("P-DISK", format!("`{disk}` can hold a store")),
+        Some(name) => Finding::bad(
+            "P-DISK",
+            Level::Fail,
+            format!("`{disk}` is {name}, which has no hard links and no modes"),
+            "put the state folder on ext4, XFS or btrfs",
+        ),
+    }
+}
+
+fn space(facts: &Facts, needs: &Needs) -> Finding {
+    let (free, need) = (ByteSize(facts.host.free_bytes), ByteSize(needs.bytes_free));
+    let text = format!("{need} must be free on `{}`, {free} are", facts.host.disk);
+    if free >= need {
+        return Finding::pass("P-SPACE", text);
+    }
+    let short = ByteSize(need.0 - free.0);
+    let fix = format!("free {short}, or put the state folder on a bigger disk");
+    Finding::bad("P-SPACE", Level::Fail, text, fix)
+}
+
+fn inodes(facts: &Facts, needs: &Needs) -> Finding {
+    let (disk, need) = (&facts.host.disk, needs.inodes_free);
+    match facts.host.free_inodes {
+        None => Finding::pass(
+            "P-INODES",
+            format!("`{disk}` makes inodes as it needs them"),
+        ),
+        Some(free) if free >= need => Finding::pass(
+            "P-INODES",
+            format!("{need} inodes must be free on `{disk}`, {free} are"),
+        ),
+        Some(free) => Finding::bad(
+            "P-INODES",
+            Level::Fail,
+            format!("{need} inodes must be free on `{disk}`, {free} are"),
+            "remove small files there, or make the file system with more inodes",
+        ),
+    }
+}
+
+fn volumes(facts: &Facts, needs: &Needs) -> Finding {
+    match &facts.missing {
+        None => Finding::pass(
+            "P-MEDIA",
+            format!(
+                "{} to read, and all of it is on the volumes",
+                ByteSize(needs.bytes_to_read)
+            ),
+        ),
+        Some(missing) => Finding::bad(
+            "P-MEDIA",
+            Level::Fail,
+            missing.to_string(),
+            "put the other volumes in and name each with --media",
+        ),
+    }
+}
+
+fn epoch(facts: &Facts, bill: &BillOfLading) -> Finding {
+    let (floor, epoch) = (facts.epoch_floor, bill.epoch);
+    if epoch < floor {
+        return Finding::bad(
+            "P-EPOCH",
+            Level::Fail,
+            format!("the bundle has epoch {epoch}, this host has already installed epoch {floor}"),
+            "ask the sender for a newer bundle; to go back to one that is here, use rollback",
+        );
+    }
+    let text = match floor {
+        0 => format!("epoch {epoch} is the first one here"),
+        floor if floor == epoch => format!("epoch {epoch} is the one this host has accepted"),
+        floor => format!("epoch {epoch} is newer than {floor}"),
+    };
+    Finding::pass("P-EPOCH", text)
+}
+
+/// vLLM, its Python and its compile caches take about 4 GB before the first weight; below that an
+/// engine is killed by the kernel while it starts.
+const LEAST_MEMORY: u64 = 4_000_000_000;
+
+fn memory(facts: &Facts, bill: &BillOfLading) -> Finding {
+    let have = facts.host.memory_bytes;
+    let text = format!(
+        "{} of memory, {} processors",
+        ByteSize(have),
+        facts.host.processors
+    );
+    if have >= LEAST_MEMORY || bill.models.is_empty() {
+        return Finding::pass("P-MEMORY", text);
+    }
+    Finding::bad(
+        "P-MEMORY",
+        Level::Warn,
+        text,
+        format!("an engine needs about {}", ByteSize(LEAST_MEMORY)),
+    )
+}
+
+fn gpus(facts: &Facts, bill: &BillOfLading) -> Finding {
+    let wanted = |gpus: u32, replicas: u32| u64::from(gpus) * u64::from(replicas);
+    let wanted: u64 = bill
+        .models
+        .iter()
+        .map(|model| wanted(model.manifest.engine.gpus, model.manifest.engine.replicas))
+        .sum();
+    match &facts.host.gpus {
+        None => Finding::pass("P-GPU", "nobody has asked for GPUs yet".to_owned()),
+        Some(inventory) if inventory.gpus.is_empty() => Finding::bad(
+            "P-GPU",
+            Level::Warn,
+            "this host shows no GPU: engines run on its processors".to_owned(),
+            "if it has GPUs, install the NVIDIA driver",
+        ),
+        Some(inventory) if (inventory.gpus.len() as u64) < wanted => Finding::bad(
+            "P-GPU",
+            Level::Warn,
+            format!(
+                "the models want {wanted} GPUs, {} are here",
+                inventory.gpus.len()
+            ),
+            "some models will not be started, or share a GPU",
+        ),
+        Some(inventory) => Finding::pass(
+            "P-GPU",
+            format!(
+                "the models want {wanted} GPUs, {} are here",
+                inventory.gpus.len()
+            ),
+        ),
+    }
+}
