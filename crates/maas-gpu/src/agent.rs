@@ -211,3 +211,6 @@ fn tell_new_xids(gpus: &[Gpu], now: Timestamp) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

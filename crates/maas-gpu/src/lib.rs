@@ -21,5 +21,5 @@ mod watch;
 pub mod xid;
 
 pub use agent::{AgentSettings, GpuAgent};
-pub use error::GpuError;
+pub use error::{GpuError, Said};
 pub use probe::Probe;

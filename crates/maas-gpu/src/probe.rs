@@ -50,11 +50,7 @@ impl Probe {
         });
         match opened {
             Ok(nvml) => Ok(Self { nvml, calls }),
-            Err(source @ (NvmlError::LibloadingError(_) | NvmlError::LibraryNotFound)) => {
-                let library = library.to_owned();
-                Err(GpuError::LibraryMissing { library, source })
-            }
-            Err(source) => Err(GpuError::of_call(CALL, source)),
+            Err(error) => Err(GpuError::of_init(CALL, library, &error)),
         }
     }
 
@@ -83,7 +79,7 @@ impl Probe {
         let count = self
             .calls
             .call(COUNT, || self.nvml.device_count())
-            .map_err(|source| GpuError::of_call(COUNT, source))?;
+            .map_err(|error| GpuError::of_call(COUNT, &error))?;
         let driver = self.calls.call("nvmlSystemGetDriverVersion", || {
             self.nvml.sys_driver_version()
         });

@@ -81,8 +81,13 @@ impl State {
 
 /// The scenario as it is now.
 pub(crate) fn scenario() -> Result<Scenario, Code> {
+    let library = library_path();
+    if library.as_ref().is_some_and(|library| !library.exists()) {
+        // The test that made this copy has ended, and its agent has not noticed yet.
+        return Err(Code::Unknown);
+    }
     let read = || -> Result<Scenario, String> {
-        let path = scenario_path()?;
+        let path = scenario_path(library.as_deref())?;
         let text = fs_err::read_to_string(&path).map_err(|error| error.to_string())?;
         Scenario::parse(&text).map_err(|error| format!("{path}: {error}"))
     };
@@ -92,8 +97,8 @@ pub(crate) fn scenario() -> Result<Scenario, Code> {
     })
 }
 
-fn scenario_path() -> Result<Utf8PathBuf, String> {
-    let beside = library_path().map(|library| Utf8PathBuf::from(format!("{library}.json")));
+fn scenario_path(library: Option<&Utf8Path>) -> Result<Utf8PathBuf, String> {
+    let beside = library.map(|library| Utf8PathBuf::from(format!("{library}.json")));
     if let Some(beside) = beside.as_ref().filter(|path| path.exists()) {
         return Ok(beside.clone());
     }

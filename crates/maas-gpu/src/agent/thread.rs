@@ -18,7 +18,7 @@ pub(super) type Answer = Result<(Reading, Heard), GpuError>;
 /// The near end of the thread. Dropping it ends the thread after the call that it is in.
 #[derive(Debug)]
 pub(super) struct NvmlThread {
-    questions: mpsc::Sender<()>,
+    pub(super) questions: mpsc::Sender<()>,
     /// One for every question.
     pub(super) answers: async_mpsc::UnboundedReceiver<Answer>,
     /// The call that began last.
