@@ -141,10 +141,7 @@ pub(crate) fn spec(
     if socket.as_str().len() > Layout::LONGEST_SOCKET {
         return Err(ArgvError::Socket { path: socket });
     }
-    let program = match settings.kind {
-        EngineKind::Vllm => settings.vllm.clone(),
-        EngineKind::Simulated => settings.appliance.clone(),
-    };
+    let program = settings.program().clone();
     let cache = layout.engine_cache().join(id.as_str());
     let gpus = match berth.place {
         Place::Cpu => Vec::new(),

@@ -4,6 +4,7 @@
 
 mod argv;
 mod clock;
+mod engine;
 mod error;
 mod exec;
 mod files;
@@ -13,12 +14,17 @@ mod placement;
 mod policy;
 mod process;
 mod progress;
+mod recover;
 mod settings;
 mod shim;
 mod spawn;
 mod spec;
+mod state;
 mod status;
+mod stop;
+mod supervisor;
 mod sweep;
+mod table;
 mod token;
 
 pub use error::SupervisorError;
@@ -32,3 +38,5 @@ pub use settings::{
 pub use shim::shim;
 pub use spec::EngineSpec;
 pub use status::{Cause, EngineStatus, ExitRecord, Phase};
+pub use stop::stop_all;
+pub use supervisor::Supervisor;

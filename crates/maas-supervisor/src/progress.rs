@@ -100,13 +100,6 @@ const STAGES: [(&str, Stage); 17] = [
 ];
 
 impl Progress {
-    pub(crate) fn at(stage: Stage) -> Self {
-        Self {
-            stage,
-            percent: stage.begins(),
-        }
-    }
-
     /// The progress after `line`.
     #[must_use]
     pub(crate) fn after(self, line: &str) -> Self {

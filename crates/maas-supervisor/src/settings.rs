@@ -26,6 +26,16 @@ pub struct Settings {
     pub drain_seconds: u64,
 }
 
+impl Settings {
+    /// What is executed for an engine.
+    pub(crate) fn program(&self) -> &Utf8PathBuf {
+        match self.kind {
+            EngineKind::Vllm => &self.vllm,
+            EngineKind::Simulated => &self.appliance,
+        }
+    }
+}
+
 /// What engines run on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DevicePolicy {

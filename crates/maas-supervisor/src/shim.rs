@@ -164,7 +164,7 @@ impl Shim {
         // vLLM leaves its socket behind and cannot bind over it (errno 98).
         files::remove(&spec.socket)?;
         fs_err::create_dir_all(&spec.cache)?;
-        for folder in spec.log.parent() {
+        if let Some(folder) = spec.log.parent() {
             fs_err::create_dir_all(folder)?;
         }
         let (reader, writer) = std::io::pipe()?;
@@ -197,7 +197,7 @@ impl Shim {
                 },
                 () = sleep_until(late), if starting => {
                     let detail = last.borrow().clone();
-                    return End { cause: Cause::StartTimeout { detail }, main: None };
+                    return End { cause: Cause::StartTimeout { seconds: spec.start_timeout_seconds, detail }, main: None };
                 }
                 progress = log.advanced(), if starting => {
                     self.status.progress = progress;
@@ -254,6 +254,7 @@ impl Shim {
             Cause::Died
             | Cause::NotStarted { .. }
             | Cause::StartTimeout { .. }
+            | Cause::ShimLost { .. }
             | Cause::FirstTokenRefused { .. } => Exit::Failed,
         };
         // At once, so that no request is sent here any more; in full below.

@@ -48,13 +48,6 @@ pub struct EngineSpec {
 impl EngineSpec {
     /// The value of [`EngineSpec::schema`].
     pub const SCHEMA: &str = "maas-appliance/engine-spec/v1";
-
-    /// Whether `other` would run the same thing. The generation may differ: an upgrade that does
-    /// not touch a model does not reload it. GPUs may differ too: what runs stays where it is.
-    pub(crate) fn runs_the_same(&self, other: &Self) -> bool {
-        (&self.manifest, &self.folder, self.kind, &self.program)
-            == (&other.manifest, &other.folder, other.kind, &other.program)
-    }
 }
 
 /// The files of one engine below [`Layout::engines`].

@@ -87,7 +87,14 @@ pub enum Cause {
     },
     /// It was still not ready when its time was up.
     StartTimeout {
+        /// How long it was given.
+        seconds: u64,
         /// What the last attempt to get a token said.
+        detail: String,
+    },
+    /// Its shim was killed before it could write a record; the supervisor's own finding.
+    ShimLost {
+        /// What was found.
         detail: String,
     },
     /// It answers, but refuses the request for its first token.
