@@ -1,0 +1,142 @@
+//! Connections of clients: TCP, TLS, HTTP.
+//!
+//! Threats: connections that say nothing or speak slowly, in the handshake, in a request's head, or
+//! between requests; heads without end; thousands of streams on one HTTP/2 connection.
+//! Defences: a deadline for each of the three, limits on count and size of headers, a bound on
+//! streams and on connections. The body's deadline is [`crate::stage::read`]'s. What ends a message
+//! (`Content-Length`, `Transfer-Encoding`) is decided by hyper alone; nothing of a client's framing
+//! reaches an engine, which gets a body of known length from us.
+
+use std::{convert::Infallible, sync::Arc, time::Duration};
+
+use http::Request;
+use hyper::{body::Incoming, rt::Executor, service::service_fn};
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    server::conn::auto,
+};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::Semaphore,
+    time::timeout,
+};
+use tokio_rustls::TlsAcceptor;
+use tokio_util::task::TaskTracker;
+
+use crate::{gateway::Shared, stage::answer::answer};
+
+/// Headers of one request. Why 100: Claude Code sends about 40, the most of all clients seen.
+const HEADERS: usize = 100;
+
+/// Bytes of a request's head, and of one read. Why 64 KiB: twice what nginx takes.
+const HEAD_BYTES: usize = 64 * 1024;
+
+/// Streams on one HTTP/2 connection. Why 128: an agent with all its helpers uses about a dozen.
+const STREAMS: u32 = 128;
+
+/// After an accept that failed for want of file descriptors, how long to wait for some. Why 100 ms:
+/// trying at once would spin, and requests end all the time.
+const BREATH: Duration = Duration::from_millis(100);
+
+/// Runs hyper's own tasks where shutdown waits for them.
+#[derive(Debug, Clone)]
+pub(crate) struct Tracked(pub(crate) TaskTracker);
+
+impl<F> Executor<F> for Tracked
+where
+    F: Future<Output: Send + 'static> + Send + 'static,
+{
+    fn execute(&self, task: F) {
+        self.0.spawn(task);
+    }
+}
+
+/// Accepts clients until the gateway stops.
+pub(crate) async fn clients(shared: Arc<Shared>, listener: TcpListener, acceptor: TlsAcceptor) {
+    let places = Arc::new(Semaphore::new(shared.settings.pace.connections));
+    loop {
+        let place = tokio::select! {
+            () = shared.stop.cancelled() => return,
+            place = Arc::clone(&places).acquire_owned() => place,
+        };
+        let accepted = tokio::select! {
+            () = shared.stop.cancelled() => return,
+            accepted = listener.accept() => accepted,
+        };
+        match accepted {
+            Ok((stream, _)) => {
+                let serving = client(Arc::clone(&shared), stream, acceptor.clone());
+                shared.tasks.spawn(async move {
+                    serving.await;
+                    drop(place);
+                });
+            }
+            Err(error) => {
+                tracing::warn!(%error, "Cannot accept a connection");
+                tokio::time::sleep(BREATH).await;
+            }
+        }
+    }
+}
+
+async fn client(shared: Arc<Shared>, stream: TcpStream, acceptor: TlsAcceptor) {
+    // Nagle's algorithm and delayed acknowledgements together hold a token back for 40 ms.
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(%error, "Cannot set TCP_NODELAY");
+    }
+    let handshake = tokio::select! {
+        done = timeout(shared.settings.pace.handshake, acceptor.accept(stream)) => done,
+        () = shared.stop.cancelled() => return,
+    };
+    let stream = match handshake {
+        Ok(Ok(stream)) => stream,
+        Ok(Err(error)) => return tracing::debug!(%error, "A TLS handshake failed"),
+        Err(_) => return tracing::debug!("A TLS handshake took too long"),
+    };
+    let service = {
+        let shared = Arc::clone(&shared);
+        service_fn(move |request: Request<Incoming>| {
+            let shared = Arc::clone(&shared);
+            async move { Ok::<_, Infallible>(answer(shared, request).await) }
+        })
+    };
+    let builder = builder(&shared);
+    let connection = builder.serve_connection(TokioIo::new(stream), service);
+    let mut connection = std::pin::pin!(connection);
+    let mut stopping = false;
+    loop {
+        tokio::select! {
+            ended = connection.as_mut() => {
+                if let Err(error) = ended {
+                    tracing::debug!(error, "A client's connection ended early");
+                }
+                return;
+            }
+            () = shared.stop.cancelled(), if !stopping => {
+                stopping = true;
+                connection.as_mut().graceful_shutdown();
+            }
+            () = shared.force.cancelled() => return,
+        }
+    }
+}
+
+fn builder(shared: &Shared) -> auto::Builder<Tracked> {
+    let pace = &shared.settings.pace;
+    let mut builder = auto::Builder::new(Tracked(shared.tasks.clone()));
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(pace.head)
+        .max_headers(HEADERS)
+        .max_buf_size(HEAD_BYTES);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(STREAMS)
+        .max_header_list_size(u32::try_from(HEAD_BYTES).unwrap_or(u32::MAX))
+        // A peer that has vanished without a word is noticed.
+        .keep_alive_interval(pace.head)
+        .keep_alive_timeout(pace.handshake);
+    builder
+}

@@ -1,0 +1,211 @@
+//! The gate: what passes here has a permit, and only what passes here can be forwarded.
+
+use std::sync::Arc;
+
+use maas_keys::{Ask, LimitRefusal, LimitState, Permit, Principal};
+use maas_metrics::InFlight;
+use maas_types::{EngineState, Outcome, Usage};
+
+use super::arrive::Arrived;
+use crate::{
+    body::understand::Understood,
+    engine::table::View,
+    gateway::Shared,
+    refusal::Refusal,
+    route::{Api, Billing},
+};
+
+/// Tokens to reserve for an answer without a bound when the engine has not said how long it can be.
+/// Why 4,096: vLLM's usual answers are shorter; what exceeds it is reserved when it is seen.
+const UNBOUNDED_OUTPUT: u64 = 4_096;
+
+/// Leave to be forwarded. Private fields: [`admit`] alone makes one.
+#[derive(Debug)]
+pub(crate) struct Admitted {
+    passage: Passage,
+    who: Principal,
+    in_flight: InFlight,
+}
+
+#[derive(Debug)]
+enum Passage {
+    Billed(Permit),
+    /// Nothing to bill: counting tokens computes none.
+    Free,
+}
+
+/// What is left of an [`Admitted`] when its request has ended.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    pub(crate) who: Principal,
+    _in_flight: InFlight,
+}
+
+/// Checks the model, that an engine is ready, and every limit; then reserves.
+pub(crate) fn admit(
+    shared: &Shared,
+    view: &View,
+    arrived: &Arrived,
+    who: Principal,
+    request: &Understood,
+) -> Result<Admitted, Refusal> {
+    let context = known_and_ready(view, &who, request)?;
+    let passage = match request.api.billing() {
+        Billing::Free => Passage::Free,
+        Billing::Tokens => {
+            let ask = ask(arrived, request, context);
+            let permit = shared.registry.admit(&who, ask, arrived.at);
+            Passage::Billed(permit.map_err(|refusal| match refusal {
+                LimitRefusal::ModelNotAllowed => unknown(request),
+                other => Refusal::Limit(other),
+            })?)
+        }
+    };
+    let in_flight = shared.metrics.admitted(&request.model);
+    Ok(Admitted {
+        passage,
+        who,
+        in_flight,
+    })
+}
+
+fn unknown(request: &Understood) -> Refusal {
+    Refusal::UnknownModel {
+        model: request.model.to_string(),
+    }
+}
+
+/// The model's context length, if the key may know of it and an engine is ready.
+fn known_and_ready(
+    view: &View,
+    who: &Principal,
+    request: &Understood,
+) -> Result<Option<u64>, Refusal> {
+    if !who.may_use(&request.model) {
+        return Err(unknown(request));
+    }
+    let mut engines = view.of(&request.model).peekable();
+    if engines.peek().is_none() && !view.engines.is_empty() {
+        return Err(unknown(request));
+    }
+    let mut furthest: Option<&Arc<_>> = None;
+    for engine in engines {
+        if engine.entry.state == EngineState::Ready {
+            return Ok(engine.entry.max_model_len);
+        }
+        if furthest.is_none() || engine.entry.state == EngineState::Starting {
+            furthest = Some(engine);
+        }
+    }
+    Err(Refusal::NoEngine {
+        model: request.model.to_string(),
+        state: furthest.map(|engine| engine.entry.state),
+        progress: furthest.and_then(|engine| engine.entry.progress_percent),
+    })
+}
+
+/// What to reserve. A prompt is never longer than the context, whatever its body weighs (an image in
+/// base64 weighs a lot and is a few hundred tokens).
+fn ask(arrived: &Arrived, request: &Understood, context: Option<u64>) -> Ask {
+    let longest = context.unwrap_or(u64::MAX);
+    let prompt = request
+        .input_estimate
+        .min(longest.saturating_mul(request.prompts));
+    let answers = request.answers();
+    // What the context leaves beside the prompt. A quarter of it when the estimate leaves nothing:
+    // the prompt is then shorter than estimated, or the engine refuses it.
+    let rest = context.map_or(UNBOUNDED_OUTPUT, |context| {
+        match context.saturating_sub(prompt) {
+            0 => context / 4,
+            rest => rest,
+        }
+    });
+    Ask {
+        request: arrived.id.clone(),
+        model: request.model.clone(),
+        requested_as: None,
+        route: match request.api {
+            Api::Tokenize => "/v1/tokenize",
+            Api::Detokenize => "/v1/detokenize",
+            other => other.engine_path(),
+        },
+        input_estimate: prompt,
+        max_output: request
+            .most_output
+            .map(|most| most.min(longest).saturating_mul(answers)),
+        default_output: rest.saturating_mul(answers),
+    }
+}
+
+impl Admitted {
+    /// Who asks.
+    pub(crate) fn who(&self) -> &Principal {
+        &self.who
+    }
+
+    /// What all answers together may have, tokens.
+    pub(crate) fn output_cap(&self) -> Option<u64> {
+        match &self.passage {
+            Passage::Billed(permit) => permit.output_cap(),
+            Passage::Free => None,
+        }
+    }
+
+    /// Where the limits stand.
+    pub(crate) fn limits(&self) -> LimitState {
+        match &self.passage {
+            Passage::Billed(permit) => permit.limits(),
+            Passage::Free => LimitState::default(),
+        }
+    }
+
+    /// Waits until the key is revoked.
+    pub(crate) async fn revoked(&self) {
+        match &self.passage {
+            Passage::Billed(permit) => permit.revoked().cancelled().await,
+            // It has ended before anybody could notice.
+            Passage::Free => std::future::pending().await,
+        }
+    }
+
+    /// Notes which engine has it.
+    pub(crate) fn sent_to(&mut self, engine: &maas_types::EngineId) {
+        if let Passage::Billed(permit) = &mut self.passage {
+            permit.sent_to(engine.clone());
+        }
+    }
+
+    /// Notes what is known to have been used so far.
+    pub(crate) fn observe(&mut self, usage: Usage) {
+        if let Passage::Billed(permit) = &mut self.passage {
+            permit.observe(usage);
+        }
+    }
+
+    /// Bills it. Returns what was billed.
+    pub(crate) fn settle(
+        self,
+        usage: Usage,
+        outcome: Outcome,
+        took: std::time::Duration,
+    ) -> (Usage, Ended) {
+        let usage = match (self.passage, outcome) {
+            (Passage::Billed(permit), Outcome::EngineRefused) => {
+                permit.settle(Usage::default(), outcome, took);
+                Usage::default()
+            }
+            (Passage::Billed(permit), _) => {
+                permit.settle(usage, outcome, took);
+                usage
+            }
+            (Passage::Free, _) => Usage::default(),
+        };
+        (
+            usage,
+            Ended {
+                who: self.who,
+                _in_flight: self.in_flight,
+            },
+        )
+    }
+}
