@@ -22,11 +22,13 @@ pub(crate) fn write(page: &mut Exposition, inventory: &GpuInventory) {
     per_gpu(page, &catalogue::GPU_UNREADABLE, gpus, |gpu| {
         Some(gpu.unreadable.len())
     });
+    // No GPU has no memory: zero says that it was never read.
+    let sized = |gpu: &Gpu| gpu.memory_total > 0;
     per_gpu(page, &catalogue::GPU_MEMORY_TOTAL, gpus, |gpu| {
-        Some(gpu.memory_total)
+        sized(gpu).then_some(gpu.memory_total)
     });
     per_gpu(page, &catalogue::GPU_MEMORY_USED, gpus, |gpu| {
-        Some(gpu.memory_used)
+        sized(gpu).then_some(gpu.memory_used)
     });
     per_gpu(page, &catalogue::GPU_PROCESSES, gpus, |gpu| {
         Some(gpu.processes.len())

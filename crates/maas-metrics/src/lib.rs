@@ -21,6 +21,8 @@ mod gateway;
 mod gpus;
 mod page;
 mod relay;
+#[cfg(test)]
+mod strict;
 
 pub use catalogue::{Definition, Kind, catalogue};
 pub use gateway::{GatewayMetrics, InFlight, Refusal, Route, Settled};

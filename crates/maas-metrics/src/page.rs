@@ -38,3 +38,6 @@ pub fn render(sources: &Sources<'_>) -> String {
     relay::write(&mut page, sources.scrapes);
     page.finish()
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,7 +10,8 @@
 //! - *Posing as us or as another engine.* Only families named `vllm:*` pass, and a line that brings a
 //!   label `maas_engine` or `maas_model` of its own is left out.
 //! - *Contradictions*: a family announced twice, with two types, or whose name is the `_count` of
-//!   another; a series given twice. The first wins ([`merge`]).
+//!   another; a series given twice. The first wins ([`merge`]). So an engine that lies about a type
+//!   can hide that family of the engines behind it; their count of lines left out then shows it.
 //!
 //! What is left out is counted per engine in `maas_relay_dropped_lines`. Families other than `vllm:*`
 //! (Python's and the HTTP server's own) are passed over without being counted.
