@@ -140,3 +140,74 @@ impl KeysError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_error_names_its_file_and_what_to_do() {
+        let path = || Utf8PathBuf::from("/state.db");
+        let errors = [
+            KeysError::Database {
+                doing: "open",
+                path: path(),
+                source: rusqlite::Error::InvalidQuery,
+            },
+            KeysError::Lock {
+                path: path(),
+                source: std::io::ErrorKind::PermissionDenied.into(),
+            },
+            KeysError::InUse { path: path() },
+            KeysError::Corrupt {
+                path: path(),
+                detail: "file is not a database".to_owned(),
+            },
+            KeysError::NotOurs { path: path() },
+            KeysError::Newer {
+                path: path(),
+                found: 2,
+                known: 1,
+            },
+            KeysError::ReadOnly { path: path() },
+            KeysError::WrongPepper {
+                path: path(),
+                keys: 3,
+            },
+            KeysError::Unflushed {
+                path: path(),
+                rows: 2,
+            },
+        ];
+        let lines = errors.map(|error| format!("{:?} {error}", error.exit()));
+        insta::assert_snapshot!(lines.join("\n"), @r"
+        Failed failed to open `/state.db`
+        Failed failed to create or lock `/state.db`
+        Busy `/state.db` is in use by another gateway
+        Content `/state.db` is damaged (file is not a database); it was left as it is: restore a backup
+        Content `/state.db` is a database of another program
+        Content `/state.db` has schema 2, and this release knows schemas up to 1; a newer release wrote it
+        Failed `/state.db` is read-only
+        Content the pepper is not the one that the 3 keys in `/state.db` were hashed with; none would be accepted: restore the pepper that belongs to this database
+        Failed 2 usage rows could not be written to `/state.db`; they are in the log
+        ");
+    }
+
+    #[test]
+    fn a_full_disk_and_a_busy_database_have_their_own_exit_codes() {
+        let exit = |code: i32| {
+            let source = rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(code), None);
+            let doing = "write";
+            let path = Utf8PathBuf::from("/state.db");
+            KeysError::Database {
+                doing,
+                path,
+                source,
+            }
+            .exit()
+        };
+        assert_eq!(exit(rusqlite::ffi::SQLITE_FULL), Exit::NoSpace);
+        assert_eq!(exit(rusqlite::ffi::SQLITE_BUSY), Exit::Busy);
+        assert_eq!(exit(rusqlite::ffi::SQLITE_IOERR), Exit::Failed);
+    }
+}

@@ -29,7 +29,7 @@ fn a_burst_is_refused_exactly_after_the_limit() {
         assert_eq!(bucket.remaining(60), left);
     }
     assert_eq!(ask(&mut bucket, 60, at(0)), Some(Duration::from_secs(1)));
-    assert_eq!(bucket.empties(60, at(0)), Duration::from_secs(60));
+    assert_eq!(bucket.empties(60, at(0)), Duration::from_mins(1));
 }
 
 #[test]
@@ -61,7 +61,7 @@ fn a_clock_put_right_after_a_year_ahead_does_not_lock_anybody_out() {
     let year = 365 * 86_400 * 1_000_000_000;
     let mut bucket = Bucket::default();
     assert!(admitted(&mut bucket, 1, at(year)));
-    assert_eq!(ask(&mut bucket, 1, at(0)), Some(Duration::from_secs(60)));
+    assert_eq!(ask(&mut bucket, 1, at(0)), Some(Duration::from_mins(1)));
     assert!(admitted(&mut bucket, 1, at(60_000_000_000)));
 }
 
@@ -90,20 +90,18 @@ proptest! {
 
     #[test]
     fn the_time_to_wait_is_true_to_the_nanosecond(
-        limit in 1_u64..1_000_000,
+        limit in 1_u64..300,
         gaps in prop::collection::vec(0_i64..5_000_000_000, 1..50),
     ) {
         let mut bucket = Bucket::default();
         let mut now = 0;
         for gap in gaps {
             now += gap;
-            while admitted(&mut bucket, limit, at(now)) && bucket.remaining(limit) < 100 {}
+            while admitted(&mut bucket, limit, at(now)) {}
             let wait = ask(&mut bucket, limit, at(now)).unwrap();
             let wait = i64::try_from(wait.as_nanos()).unwrap();
-            if wait > 0 {
-                prop_assert!(!admitted(&mut bucket.clone(), limit, at(now + wait - 1)));
-                prop_assert!(admitted(&mut bucket.clone(), limit, at(now + wait)));
-            }
+            prop_assert!(!admitted(&mut bucket.clone(), limit, at(now + wait - 1)));
+            prop_assert!(admitted(&mut bucket.clone(), limit, at(now + wait)));
         }
     }
 

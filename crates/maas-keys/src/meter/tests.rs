@@ -293,10 +293,10 @@ proptest! {
                 }
                 Step::Settle { .. } => {}
             }
-            for key in 0..3 {
+            for (key, settled) in settled.iter().enumerate() {
                 let open: u64 = running.iter().filter(|r| r.0 == key).map(|r| r.2.tokens).sum();
                 let count = *meters.keys[key].on(today().date);
-                prop_assert_eq!((count.settled, count.reserved), (settled[key], open));
+                prop_assert_eq!((count.settled, count.reserved), (*settled, open));
                 prop_assert!(count.settled + count.reserved <= key_limit);
             }
             let open: u64 = running.iter().map(|r| r.2.tokens).sum();

@@ -70,6 +70,45 @@ fn usage_is_right_at_once_and_the_same_after_reopening() {
 }
 
 #[test]
+fn the_team_counts_all_its_keys_also_after_reopening() {
+    let site = Site::new();
+    let registry = site.open();
+    team(&registry, per_day(1_000));
+    let tokens: Vec<_> = (1..=3)
+        .map(|seed| key(&registry, seed, per_day(500)).1)
+        .collect();
+    for (number, token) in tokens.iter().enumerate() {
+        let who = registry.authenticate(token.expose(), now()).unwrap();
+        settle(
+            registry.admit(&who, ask(number, 100, 200), now()).unwrap(),
+            used(100, 200),
+        );
+    }
+    // Usage of a revoked key stays the team's.
+    let id = registry.keys(None)[0].id.clone();
+    registry.revoke_key(&id, now()).unwrap();
+    let refusal = |registry: &Registry| {
+        let alive = tokens
+            .iter()
+            .find_map(|t| registry.authenticate(t.expose(), now()).ok());
+        registry
+            .admit(&alive.unwrap(), ask(9, 100, 1), now())
+            .unwrap_err()
+    };
+    let before = refusal(&registry);
+    assert!(matches!(
+        before,
+        LimitRefusal::Budget {
+            scope: Scope::Team,
+            used: 900,
+            ..
+        }
+    ));
+    registry.close().unwrap();
+    assert_eq!(refusal(&site.open()), before);
+}
+
+#[test]
 fn a_report_covers_its_days_and_no_others() {
     let site = Site::new();
     let (registry, who) = one_key(&site, Limits::default(), Limits::default());
@@ -131,9 +170,9 @@ fn a_ledger_that_cannot_be_written_refuses_requests_and_loses_nothing() {
         .collect();
     site.sqlite().execute(FULL, []).unwrap();
     assert!(registry.healthy());
-    running
-        .into_iter()
-        .for_each(|permit| settle(permit, used(10, 1)));
+    for permit in running {
+        settle(permit, used(10, 1));
+    }
     eventually("the failure is noticed", || !registry.healthy());
     let refused = registry.admit(&who, ask(20, 1, 1), now()).unwrap_err();
     assert_eq!(refused, LimitRefusal::LedgerBusy);
@@ -161,9 +200,9 @@ fn closing_on_a_dead_disk_says_how_much_is_missing() {
         .map(|number| registry.admit(&who, ask(number, 1, 1), now()).unwrap())
         .collect();
     site.sqlite().execute(FULL, []).unwrap();
-    running
-        .into_iter()
-        .for_each(|permit| settle(permit, used(1, 1)));
+    for permit in running {
+        settle(permit, used(1, 1));
+    }
     let error = registry.close().unwrap_err();
     assert!(
         matches!(error, KeysError::Unflushed { rows: 2, .. }),
