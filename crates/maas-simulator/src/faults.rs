@@ -95,20 +95,35 @@ pub struct Change {
     /// New [`Behaviour::answer_tokens`].
     #[serde(default)]
     pub answer_tokens: Option<u64>,
-    /// `Some(None)` ends the failure, `Some(Some(word))` starts one.
-    #[serde(default, deserialize_with = "given")]
-    pub fail: Option<Option<String>>,
+    /// What becomes of [`Behaviour::fail`].
+    #[serde(default)]
+    pub fail: NextFailure,
 }
 
-fn given<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<Option<String>>, D::Error> {
-    Option::<String>::deserialize(from).map(Some)
+/// The failure after a [`Change`].
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum NextFailure {
+    /// The one before; the field is absent.
+    #[default]
+    Same,
+    /// None; the field is null.
+    Nothing,
+    /// The one of this name, in the words of [`Failure`].
+    Word(String),
+}
+
+impl<'de> Deserialize<'de> for NextFailure {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let word = Option::<String>::deserialize(from)?;
+        Ok(word.map_or(Self::Nothing, Self::Word))
+    }
 }
 
 impl Change {
     /// Starts `failure`, and nothing else.
     pub fn fail(failure: Failure) -> Self {
         Self {
-            fail: Some(Some(failure.to_string())),
+            fail: NextFailure::Word(failure.to_string()),
             ..Self::default()
         }
     }
@@ -116,7 +131,7 @@ impl Change {
     /// Ends whatever failure there is.
     pub fn heal() -> Self {
         Self {
-            fail: Some(None),
+            fail: NextFailure::Nothing,
             ..Self::default()
         }
     }
@@ -136,9 +151,9 @@ impl Behaviour {
             next.answer_tokens = tokens;
         }
         match &change.fail {
-            None => {}
-            Some(None) => next.fail = None,
-            Some(Some(word)) => next.fail = Some(running_failure(word)?),
+            NextFailure::Same => {}
+            NextFailure::Nothing => next.fail = None,
+            NextFailure::Word(word) => next.fail = Some(running_failure(word)?),
         }
         Ok(next)
     }
@@ -217,14 +232,15 @@ impl std::fmt::Display for Failure {
 }
 
 fn running_failure(word: &str) -> Result<Failure, BehaviourError> {
-    match word.parse()? {
-        Failure::Start => Err(BehaviourError::BadValue {
+    let failure = word.parse()?;
+    if failure == Failure::Start {
+        return Err(BehaviourError::BadValue {
             word: "fail",
             value: word.to_owned(),
             want: "a failure of a running engine; `start` belongs into MAAS_SIMULATE",
-        }),
-        failure => Ok(failure),
+        });
     }
+    Ok(failure)
 }
 
 fn duration(word: &'static str, value: &str) -> Result<Duration, BehaviourError> {

@@ -89,6 +89,10 @@ pub struct Settings {
     pub prefix_caching: Switch,
     /// `--enable-server-load-tracking`: `/load` counts.
     pub load_tracking: Switch,
+    /// Whether requests are logged: off with `--disable-uvicorn-access-log`.
+    pub access_log: Switch,
+    /// `--disable-access-log-for-endpoints`: paths that are not logged.
+    pub quiet_paths: Vec<String>,
     /// `--shutdown-timeout`: 0 aborts what is in flight, more waits that long for it.
     pub shutdown_timeout: Duration,
     /// Token times and failures.
@@ -115,6 +119,8 @@ impl Settings {
             request_id_headers: Switch::Off,
             prefix_caching: Switch::On,
             load_tracking: Switch::Off,
+            access_log: Switch::On,
+            quiet_paths: Vec::new(),
             shutdown_timeout: Duration::ZERO,
             behaviour: Behaviour::default(),
             seed: 0,
