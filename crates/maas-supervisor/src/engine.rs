@@ -56,11 +56,21 @@ pub(crate) struct Engine {
 
 #[derive(Debug)]
 enum Life {
-    Waiting { reason: String },
+    Waiting {
+        reason: String,
+    },
     Running(Box<Run>),
-    Sweeping { record: Option<ExitRecord> },
-    BackingOff { until: Duration, reason: String },
-    Failed { reason: String },
+    /// Its shim is gone, and what it left is being removed.
+    Sweeping {
+        record: ExitRecord,
+    },
+    BackingOff {
+        until: Duration,
+        reason: String,
+    },
+    Failed {
+        reason: String,
+    },
     Gone,
 }
 
@@ -116,6 +126,7 @@ impl Engine {
                 (engine, None)
             }
             record => {
+                let record = record.unwrap_or_else(|| words::shim_lost(now.wall));
                 engine.life = Life::Sweeping { record };
                 (engine, Some(Act::Sweep(leaders)))
             }
@@ -274,7 +285,8 @@ impl Engine {
             }
             let mut found: Vec<_> = last.iter().flat_map(leaders).collect();
             found.push(shim.clone());
-            engine.life = Life::Sweeping { record: None };
+            let record = words::shim_lost(now.wall);
+            engine.life = Life::Sweeping { record };
             act = Some(Act::Sweep(found));
         });
         act
@@ -283,10 +295,10 @@ impl Engine {
     /// What it left was removed, but for the processes in `left`.
     pub(crate) fn swept(&mut self, left: &[u32], now: Now, random: u32) {
         self.change(now, |engine| {
-            let Life::Sweeping { record } = &mut engine.life else {
+            let Life::Sweeping { record } = &engine.life else {
                 return;
             };
-            let mut record = record.take().unwrap_or_else(|| words::shim_lost(now.wall));
+            let mut record = record.clone();
             record.unkillable = left.to_vec();
             engine.ended(&record, Duration::ZERO, now, random);
         });
@@ -383,7 +395,7 @@ impl Engine {
             Life::Waiting { reason }
             | Life::BackingOff { reason, .. }
             | Life::Failed { reason } => (None, Some(reason.clone())),
-            Life::Sweeping { record } => (None, Some(words::sweeping(record.as_ref()))),
+            Life::Sweeping { record } => (None, Some(words::sweeping(Some(record)))),
             Life::Gone => (None, None),
         };
         let status = run.and_then(|run| run.status.as_ref());

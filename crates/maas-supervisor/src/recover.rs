@@ -53,8 +53,8 @@ pub(crate) async fn recover(layout: &Layout) -> io::Result<Vec<Found>> {
             Some(spec) if spec.schema == EngineSpec::SCHEMA && spec.id == *files.id() => {
                 found.push(look(files, spec).await);
             }
-            _ => {
-                tracing::error!(%path, "ignored `{path}`: it is not a spec that this version can read")
+            Some(_) | None => {
+                tracing::error!(%path, "ignored `{path}`: this version cannot read it as a spec");
             }
         }
     }

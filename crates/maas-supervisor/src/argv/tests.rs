@@ -199,25 +199,11 @@ fn refusals_are_sentences() {
             "/",
         ),
         refusal(
-            &|w| {
-                drop(
-                    w.manifest
-                        .engine
-                        .env
-                        .insert("HF_HUB_OFFLINE".to_owned(), "0".to_owned()),
-                )
-            },
+            &|w| w.manifest.engine.env = [("HF_HUB_OFFLINE".to_owned(), "0".to_owned())].into(),
             "/",
         ),
         refusal(
-            &|w| {
-                drop(
-                    w.manifest
-                        .engine
-                        .env
-                        .insert("A=\u{1b}".to_owned(), String::new()),
-                )
-            },
+            &|w| w.manifest.engine.env = [("A=\u{1b}".to_owned(), String::new())].into(),
             "/",
         ),
         refusal(&|w| w.manifest.engine.args = vec!["a\0b".to_owned()], "/"),
