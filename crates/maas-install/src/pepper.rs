@@ -43,3 +43,58 @@ pub fn ensure_pepper(lock: &Lock) -> Result<Pepper, InstallError> {
         }),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use camino::Utf8Path;
+    use maas_store::Holder;
+    use maas_types::Layout;
+
+    use super::*;
+
+    fn lock(folder: &tempfile::TempDir) -> Lock {
+        let holder = Holder {
+            pid: 1,
+            command: "test".to_owned(),
+            since: jiff::Timestamp::UNIX_EPOCH,
+        };
+        let layout = Layout::new(Utf8Path::from_path(folder.path()).unwrap());
+        Lock::acquire(&layout, &holder).unwrap()
+    }
+
+    #[test]
+    fn the_pepper_is_made_once_private_and_random() {
+        let (one, two) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let (one, two) = (lock(&one), lock(&two));
+        assert_eq!(ensure_pepper(&one).unwrap(), Pepper::Made);
+        assert_eq!(ensure_pepper(&two).unwrap(), Pepper::Made);
+        let read = |lock: &Lock| fs_err::read(lock.layout().pepper()).unwrap();
+        let made = read(&one);
+        assert_ne!(made, read(&two));
+        assert_eq!(ensure_pepper(&one).unwrap(), Pepper::Kept);
+        assert_eq!(made, read(&one));
+        let mode = fs_err::metadata(one.layout().pepper())
+            .unwrap()
+            .permissions()
+            .mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
+
+    #[test]
+    fn a_pepper_of_another_length_is_refused_and_not_overwritten() {
+        let folder = tempfile::tempdir().unwrap();
+        let lock = lock(&folder);
+        fs_err::write(lock.layout().pepper(), b"short").unwrap();
+        assert!(matches!(
+            ensure_pepper(&lock),
+            Err(InstallError::Pepper {
+                found: 5,
+                want: 32,
+                ..
+            })
+        ));
+        assert_eq!(fs_err::read(lock.layout().pepper()).unwrap(), b"short");
+    }
+}

@@ -6,3 +6,6 @@ mod sink;
 mod source;
 
 pub use self::{medium::MediaFolder, sink::SinkFolder, source::SourceFolder};
+
+#[cfg(test)]
+mod tests;

@@ -112,6 +112,9 @@ impl Drop for Lock {
         // So that nobody reads a stale name in the moment before the next holder signs. If it
         // fails, a stale name is all the harm.
         rustix::fs::ftruncate(&self.file, 0).ok();
+        // Closing alone would leave the lock with a child that another thread is just starting and
+        // that has not yet dropped its copies of our descriptors.
+        rustix::fs::flock(&self.file, FlockOperation::Unlock).ok();
     }
 }
 
@@ -125,4 +128,38 @@ fn failed(what: &str, path: &Utf8Path, errno: Errno) -> StoreError {
         doing: format!("{what} `{path}`"),
         source: errno.into(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn holder(command: &str) -> Holder {
+        Holder {
+            pid: 4711,
+            command: command.to_owned(),
+            since: "2026-11-22T12:00:00Z".parse().unwrap(),
+        }
+    }
+
+    #[test]
+    fn a_second_holder_is_told_who_and_since_when() {
+        let folder = tempfile::tempdir().unwrap();
+        let layout = Layout::new(Utf8Path::from_path(folder.path()).unwrap());
+        let first = Lock::acquire(&layout, &holder("maas-appliance install")).unwrap();
+        let error = Lock::acquire(&layout, &holder("maas-appliance rollback")).unwrap_err();
+        assert_eq!(error.exit(), maas_types::Exit::Busy);
+        let text = error.to_string().replace(layout.root().as_str(), "");
+        insta::assert_snapshot!(text, @"`/var/lib/maas-appliance/lock` is held by `maas-appliance install` (process 4711) since 2026-11-22T12:00:00Z");
+        drop(first);
+        Lock::acquire(&layout, &holder("maas-appliance rollback")).unwrap();
+    }
+
+    #[test]
+    fn a_name_from_an_earlier_holder_is_not_shown() {
+        let folder = tempfile::tempdir().unwrap();
+        let layout = Layout::new(Utf8Path::from_path(folder.path()).unwrap());
+        drop(Lock::acquire(&layout, &holder("maas-appliance install")).unwrap());
+        assert_eq!(fs_err::read(layout.lock()).unwrap(), b"");
+    }
 }

@@ -117,3 +117,6 @@ fn refuse_if_it_was_there(layout: &Layout, path: &Utf8Path) -> Result<(), StoreE
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

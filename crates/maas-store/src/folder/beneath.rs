@@ -42,7 +42,9 @@ impl Beneath {
         flags: OFlags,
         mode: Mode,
     ) -> io::Result<OwnedFd> {
-        let flags = flags | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let mut flags = flags | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        // `openat2` refuses the two together; what is opened by path only is never waited for.
+        flags.set(OFlags::NONBLOCK, !flags.contains(OFlags::PATH));
         let path = if components.is_empty() {
             ".".to_owned()
         } else {
