@@ -88,7 +88,7 @@ pub struct ShippedModel {
     pub files: Vec<ModelFile>,
     /// Digest of its OCI manifest (`application/vnd.cncf.model.manifest.v1+json`), a blob too.
     pub oci_manifest: Digest,
-    /// Digest of its ModelPack config (`application/vnd.cncf.model.config.v1+json`), a blob too.
+    /// Digest of its `ModelPack` config (`application/vnd.cncf.model.config.v1+json`), a blob too.
     pub oci_config: Digest,
 }
 
