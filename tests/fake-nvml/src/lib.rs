@@ -49,6 +49,10 @@
 //! - NVML's index is the position in `gpus`. A GPU that is taken out of the list is lost to those
 //!   who hold a handle on it.
 //!
+//! Ready-made ones are in `scenarios/`: `eight-h100.json` is an idle host, `one-lost.json` two GPUs of
+//! which the second has fallen off the bus, `blocked.json` two of which the second never tells its
+//! temperature. GPUs of the same number have the same UUID in all of them.
+//!
 //! A key, a code or a function that the fake does not know makes the scenario invalid: every call
 //! then answers `UNKNOWN`, and standard error says why, once.
 
