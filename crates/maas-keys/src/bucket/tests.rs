@@ -49,6 +49,16 @@ fn the_biggest_limit_does_not_overflow() {
 }
 
 #[test]
+fn seven_a_minute_do_not_come_a_nanosecond_early() {
+    let mut bucket = Bucket::default();
+    while admitted(&mut bucket, 7, at(0)) {}
+    // 60 s / 7 = 8,571,428,571.43 ns.
+    let one_early = ask(&mut bucket, 7, at(8_571_428_571));
+    assert_eq!(one_early, Some(Duration::from_nanos(1)));
+    assert!(admitted(&mut bucket, 7, at(8_571_428_572)));
+}
+
+#[test]
 fn a_raised_limit_counts_at_once_and_a_lowered_one_recovers_within_a_minute() {
     let mut bucket = Bucket::default();
     while admitted(&mut bucket, 100, at(0)) {}
