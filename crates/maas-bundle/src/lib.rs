@@ -3,50 +3,67 @@
 //! The format is `bundle/FORMAT.md`; numbers in comments are its clauses. Nothing here touches a
 //! file, the clock, the environment or a source of randomness: volumes and inputs are traits, `now`
 //! and random bytes are arguments.
+//!
+//! | step | function | gives |
+//! |---|---|---|
+//! | keys | [`PrivateKey::generate`] | PEM files |
+//! | root | [`RootFile::init`], [`RootFile::sign`] | `1.root.json`, a fingerprint |
+//! | build | [`Recipe::parse`], [`build`] | [`Built`], unsigned |
+//! | sign | [`Metadata::sign`], [`Metadata::merge`] | signatures, on several machines |
+//! | copy | [`copy`] | volumes |
+//! | look | [`inspect`] | [`Inspection`], unverified |
+//! | verify | [`verify_metadata`], [`verify_contents`] | [`Verified`]`<`[`Bundle`]`>`, [`Report`] |
+//! | read | [`locate`], [`HashingReader`] | objects, each once |
 #![warn(missing_docs)]
 
 mod bill;
+mod build;
+mod contents;
+mod copy;
+mod derived;
+mod draft;
+mod inspect;
+mod json;
+mod key;
 mod locate;
 mod media;
+mod metadata;
+mod oci;
+mod problem;
 mod progress;
+mod read;
 mod reader;
+mod recipe;
 pub mod sample;
 mod source;
+mod survey;
 mod trust;
 mod tuf;
 mod verified;
+mod verify;
+mod volume;
 
 pub use bill::BillError;
+pub use build::{BuildError, Built, Order, build};
+pub use contents::{Report, verify_contents};
+pub use copy::{CopyError, copy};
+pub use inspect::{InspectedImage, InspectedModel, InspectedRoot, Inspection, inspect};
+pub use key::{KeyError, PrivateKey, PublicKey, Salt, SignerId};
 pub use locate::{Located, LocatedBlob, MissingObject, Object, locate};
 pub use media::{
     Content, Entry, EntryKind, Media, MediaError, MediaFile, MediaPath, MediumName, MemoryMedia,
     Sink, SinkFile,
 };
+pub use metadata::{Metadata, MetadataFile};
+pub use problem::{Fault, Problem};
 pub use progress::{Phase, Progress, Silent};
 pub use reader::{HashingReader, Mismatch, digest_of};
+pub use recipe::{Recipe, RecipeError, RecipeImage, RecipeModel, parse_model_manifest};
 pub use source::{Source, SourceEntry, SourceError, SourceFile, SourceKind};
-pub use trust::{Expired, Floors, Role, Trust, TrustError};
-pub use tuf::{Fingerprint, FingerprintError, SignerId, TrustedRoot};
+pub use trust::{Expired, Floors, Trust, TrustError};
+pub use tuf::{
+    Fingerprint, FingerprintError, Role, RoleStatus, RootError, RootFile, SignError, TrustedRoot,
+};
 pub use verified::{AcceptedExpired, Bundle, Verified};
-
-use maas_types::BundleId;
-
-/// A metadata file as it lies on a medium.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MetadataFile {
-    /// Its name.
-    pub path: MediaPath,
-    /// Its bytes.
-    pub bytes: Vec<u8>,
-}
-
-/// Verifies the metadata of a bundle that lies on one or several volumes, in any order.
-///
-/// `bundle` may be left out when exactly one bundle lies on all of the volumes.
-pub fn verify_metadata(
-    _media: &[&dyn Media],
-    _bundle: Option<&BundleId>,
-    _trust: &Trust<'_>,
-) -> Result<Verified<Bundle>, TrustError> {
-    Err(TrustError::NoMedium)
-}
+pub use verify::{bundles_on, verify_metadata};
+pub use volume::{Spread, SpreadError};

@@ -1,14 +1,21 @@
 //! Which volume holds what: for a reader that takes each object once, in its own order.
 
+use std::collections::BTreeMap;
+
 use maas_types::{Blob, Digest};
 
-use crate::{Bundle, Media, MediaError, MediaPath, Verified};
+use crate::{
+    Bundle, Media, MediaError, MediaPath, Problem, Verified,
+    survey::survey,
+    volume::{ObjectKind, ObjectName},
+};
 
 /// Where every blob of a bundle lies.
 #[derive(Debug)]
 pub struct Located<'a> {
     blobs: Vec<LocatedBlob<'a>>,
     missing: Vec<MissingObject>,
+    problems: Vec<Problem>,
 }
 
 /// A blob and the objects that it is made of.
@@ -61,15 +68,75 @@ impl<'a> Located<'a> {
     pub fn missing(&self) -> &[MissingObject] {
         &self.missing
     }
+
+    /// What the names alone show to be wrong: extra files, links, wrong lengths, a wrong
+    /// `volume.json`. An installer refuses before its first write when there are any.
+    pub fn problems(&self) -> &[Problem] {
+        &self.problems
+    }
 }
 
 /// Finds every object by listing each volume once; reads no object.
 pub fn locate<'a>(
-    _bundle: &'a Verified<Bundle>,
-    _media: &[&dyn Media],
+    bundle: &'a Verified<Bundle>,
+    media: &[&dyn Media],
 ) -> Result<Located<'a>, MediaError> {
+    let survey = survey(bundle, media)?;
+    let id = &bundle.bill.bundle;
+    let owners: BTreeMap<_, _> = survey
+        .missing
+        .iter()
+        .map(|(object, owner)| ((object.kind, object.digest), owner))
+        .collect();
+    let mut missing = Vec::new();
+    let mut blobs = Vec::new();
+    for blob in &bundle.bill.blobs {
+        let mut objects = Vec::new();
+        let mut offset = 0;
+        for object in objects_of(blob) {
+            let path = object.path(id);
+            match survey.places.get(&(object.kind, object.digest)) {
+                Some(medium) => objects.push(Object {
+                    digest: object.digest,
+                    size: object.size,
+                    offset,
+                    medium: *medium,
+                    path,
+                }),
+                None => missing.push(MissingObject {
+                    digest: object.digest,
+                    blob: blob.digest,
+                    size: object.size,
+                    path,
+                    volume: owners
+                        .get(&(object.kind, object.digest))
+                        .and_then(|owner| (*owner).clone()),
+                }),
+            }
+            offset += object.size;
+        }
+        blobs.push(LocatedBlob { blob, objects });
+    }
     Ok(Located {
-        blobs: Vec::new(),
-        missing: Vec::new(),
+        blobs,
+        missing,
+        problems: survey.problems,
     })
+}
+
+/// The files that carry a blob, in order.
+pub(crate) fn objects_of(blob: &Blob) -> Vec<ObjectName> {
+    if blob.parts.is_empty() {
+        return vec![ObjectName {
+            kind: ObjectKind::Blob,
+            digest: blob.digest,
+            size: blob.size,
+        }];
+    }
+    let parts = blob.parts.iter().map(|part| ObjectName {
+        kind: ObjectKind::Part,
+        digest: part.digest,
+        size: part.size,
+    });
+    parts.collect()
 }

@@ -106,3 +106,65 @@ impl<R: Read> Read for HashingReader<R> {
 pub fn digest_of(bytes: &[u8]) -> Digest {
     Digest::from_bytes(Sha256::digest(bytes).into())
 }
+
+/// One mebibyte: large enough that the calls cost nothing, small enough for any host.
+const BUFFER: usize = 1 << 20;
+
+/// A buffer that one operation uses for all of its files.
+pub(crate) struct Buffer(Vec<u8>);
+
+impl Buffer {
+    pub(crate) fn new() -> Self {
+        Self(vec![0; BUFFER])
+    }
+
+    /// Hands everything that `reader` has left to `each`, piece by piece.
+    pub(crate) fn pump<R: Read + ?Sized, E: From<io::Error>>(
+        &mut self,
+        reader: &mut R,
+        mut each: impl FnMut(&[u8]) -> Result<(), E>,
+    ) -> Result<(), E> {
+        loop {
+            match reader.read(&mut self.0) {
+                Ok(0) => return Ok(()),
+                Ok(count) => each(&self.0[..count])?,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(found: &[u8], signed: &[u8]) -> Result<Digest, Mismatch> {
+        HashingReader::new(found, signed.len() as u64, digest_of(signed))
+            .finish()
+            .unwrap()
+    }
+
+    #[test]
+    fn only_the_signed_bytes_pass() {
+        assert_eq!(read(b"abc", b"abc"), Ok(digest_of(b"abc")));
+        let short = Mismatch::Short {
+            expected: 3,
+            found: 2,
+        };
+        assert_eq!(read(b"ab", b"abc"), Err(short));
+        assert_eq!(read(b"abcd", b"abc"), Err(Mismatch::Long { expected: 3 }));
+        let other = Mismatch::Digest {
+            expected: digest_of(b"abc"),
+            found: digest_of(b"abd"),
+        };
+        assert_eq!(read(b"abd", b"abc"), Err(other));
+    }
+
+    #[test]
+    fn a_file_without_end_is_left_after_one_byte_too_many() {
+        let endless = io::repeat(0);
+        let result = HashingReader::new(endless, 10, digest_of(&[0; 10])).finish();
+        assert_eq!(result.unwrap(), Err(Mismatch::Long { expected: 10 }));
+    }
+}

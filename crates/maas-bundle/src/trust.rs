@@ -3,10 +3,10 @@
 use std::num::NonZeroU32;
 
 use jiff::Timestamp;
-use maas_types::{BundleId, Digest, Exit};
+use maas_types::{BundleId, Exit};
 use serde::{Deserialize, Serialize};
 
-use crate::{BillError, Fingerprint, MediaError, SignerId, TrustedRoot};
+use crate::{BillError, Fingerprint, MediaError, Mismatch, SignerId, TrustedRoot};
 
 /// What a verification starts from. Everything in it is the host's own, nothing the medium's.
 #[derive(Debug, Clone, Copy)]
@@ -61,35 +61,6 @@ pub enum Expired {
         /// Why, in the operator's words.
         reason: String,
     },
-}
-
-/// A top-level role of TUF.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Role {
-    /// Says who may sign what.
-    Root,
-    /// Says which snapshot is the newest.
-    Timestamp,
-    /// Says which targets belong together.
-    Snapshot,
-    /// Says which bill of lading is meant.
-    Targets,
-}
-
-impl Role {
-    /// Every role.
-    pub const ALL: [Self; 4] = [Self::Root, Self::Timestamp, Self::Snapshot, Self::Targets];
-
-    /// The name in metadata.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Root => "root",
-            Self::Timestamp => "timestamp",
-            Self::Snapshot => "snapshot",
-            Self::Targets => "targets",
-        }
-    }
 }
 
 /// Why a medium is not believed. Nothing on it was used.
@@ -173,6 +144,14 @@ pub enum TrustError {
         /// Whose signature.
         key: SignerId,
     },
+    /// One key's signature stands there twice.
+    #[error("key {key} stands twice among the signatures of `{file}`")]
+    DuplicateSigner {
+        /// The file.
+        file: String,
+        /// The key.
+        key: SignerId,
+    },
     /// Too few of the trusted keys have signed.
     #[error(
         "`{file}` has {} of {need} needed signatures: signed by {}; could be signed by {}",
@@ -243,14 +222,15 @@ pub enum TrustError {
         now: Timestamp,
     },
     /// The bill of lading is not the signed one.
-    #[error("the bill of lading `{file}` is {found}, signed is {expected}")]
+    #[error("the bill of lading `{file}` on `{volume}` is not the signed one")]
     OtherBill {
         /// The file.
         file: String,
-        /// Signed.
-        expected: Digest,
-        /// Found.
-        found: Digest,
+        /// The volume.
+        volume: String,
+        /// How it differs.
+        #[source]
+        source: Mismatch,
     },
     /// The bill of lading is signed, and still not acceptable.
     #[error("the bill of lading of `{bundle}` is not acceptable")]
@@ -267,8 +247,7 @@ impl TrustError {
     /// The exit code that answers this.
     pub fn exit(&self) -> Exit {
         match self {
-            Self::NoMedium => Exit::Usage,
-            Self::SeveralBundles { .. } => Exit::Usage,
+            Self::NoMedium | Self::SeveralBundles { .. } => Exit::Usage,
             Self::NoBundle { .. } | Self::WrongVolume { .. } => Exit::NotFound,
             Self::Medium(error) => error.exit(),
             Self::TooLarge { .. }
@@ -279,6 +258,7 @@ impl TrustError {
             Self::Unsigned { .. }
             | Self::UnknownSigners { .. }
             | Self::BadSignature { .. }
+            | Self::DuplicateSigner { .. }
             | Self::Threshold { .. }
             | Self::OtherRoot { .. }
             | Self::RootChain { .. }

@@ -5,7 +5,7 @@ use std::ops::Deref;
 use jiff::Timestamp;
 use maas_types::{BillOfLading, Digest};
 
-use crate::{Floors, Role, SignerId, TrustedRoot};
+use crate::{Floors, MetadataFile, Role, SignerId, TrustedRoot};
 
 /// A value that passed verification. Only this crate can make one, so a function that takes a
 /// `Verified<Bundle>` cannot be called with something unverified.
@@ -36,7 +36,7 @@ pub struct Bundle {
     pub(crate) next_floors: Floors,
     pub(crate) signers: Vec<(Role, Vec<SignerId>)>,
     pub(crate) accepted_expired: Option<AcceptedExpired>,
-    pub(crate) metadata: Vec<crate::MetadataFile>,
+    pub(crate) files: Vec<MetadataFile>,
 }
 
 /// Expired metadata that was taken all the same.
@@ -80,6 +80,11 @@ impl Bundle {
     /// Which trusted keys signed which role.
     pub fn signers(&self) -> &[(Role, Vec<SignerId>)] {
         &self.signers
+    }
+
+    /// The metadata files, byte for byte as they lie on every volume: for the record.
+    pub fn metadata_files(&self) -> &[MetadataFile] {
+        &self.files
     }
 
     /// The first expired file that policy accepted, with the reason; for the audit record.

@@ -76,6 +76,11 @@ impl MemoryMedia {
         self
     }
 
+    /// Gives the volume another label.
+    pub fn relabel(&mut self, label: impl Into<String>) {
+        self.label = label.into();
+    }
+
     /// The bytes of a file; `None` when it is not there or not made of bytes.
     pub fn bytes(&self, path: &str) -> Option<&[u8]> {
         match self.files.get(path)? {

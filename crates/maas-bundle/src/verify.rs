@@ -1,0 +1,416 @@
+//! From a medium to a [`Verified<Bundle>`]: the client workflow of TUF 5.3 to 5.7, clause by clause.
+//!
+//! Threats: everything in TUF's "goals to protect against": arbitrary software, rollback,
+//! fast-forward, freeze, endless data, mix-and-match, wrong software, replaced roots. The defence
+//! against each stands under the clause that names it. Nothing is downloaded and nothing persisted
+//! here: "download" is a capped read, "persist" is [`Bundle::next_floors`] and
+//! [`Bundle::new_roots`], which the store writes before the switch.
+
+use jiff::Timestamp as Instant;
+use maas_types::{BillOfLading, BundleId, PART_BYTES};
+
+use crate::{
+    AcceptedExpired, BillError, Bundle, EntryKind, Expired, Floors, Media, MediaError, MediaPath,
+    Metadata, Role, RootFile, Trust, TrustError, TrustedRoot, Verified, bill, draft::read_bill,
+    metadata::root_versions, read::read_capped, tuf::FileLength,
+};
+
+/// `bundle.json` of 100,000 files with long paths stays below (FORMAT.md 4.2).
+pub(crate) const BILL: u64 = 16 << 20;
+
+/// Verifies the metadata of a bundle that lies on one or several volumes, in any order.
+///
+/// `bundle` may be left out when exactly one bundle lies on all of the volumes. Reads metadata and
+/// bill only; the contents are [`crate::verify_contents`]' or the store's.
+pub fn verify_metadata(
+    media: &[&dyn Media],
+    bundle: Option<&BundleId>,
+    trust: &Trust<'_>,
+) -> Result<Verified<Bundle>, TrustError> {
+    verify_with(media, bundle, trust, PART_BYTES)
+}
+
+pub(crate) fn verify_with(
+    media: &[&dyn Media],
+    bundle: Option<&BundleId>,
+    trust: &Trust<'_>,
+    part_bytes: u64,
+) -> Result<Verified<Bundle>, TrustError> {
+    let (first, others) = media.split_first().ok_or(TrustError::NoMedium)?;
+    let id = choose_bundle(media, bundle)?;
+    let metadata = Metadata::read(*first, &id)?;
+    for other in others {
+        same_metadata(*first, *other, &metadata)?;
+    }
+    let mut check = Check::start(trust);
+    let new_roots = check.update_root(&metadata)?;
+    check.update_timestamp(&metadata)?;
+    check.update_snapshot(&metadata)?;
+    let named = check.update_targets(&metadata)?;
+    let bill_bytes = fetch_bill(media, &id, named)?;
+    let bill = check.accept_bill(&id, &metadata, &bill_bytes, part_bytes)?;
+    let next_floors = check.next_floors(&bill);
+    Ok(Verified::new(Bundle {
+        bill,
+        bill_bytes,
+        bill_digest: named.digest,
+        new_roots,
+        next_floors,
+        signers: check.signers,
+        accepted_expired: check.accepted_expired,
+        files: metadata.files(),
+    }))
+}
+
+/// The ids of all bundles on a volume.
+pub fn bundles_on(media: &dyn Media) -> Result<Vec<BundleId>, MediaError> {
+    let entries = match media.list(&MediaPath::bundles()) {
+        Err(MediaError::Missing { .. }) => return Ok(Vec::new()),
+        other => other?,
+    };
+    let mut ids: Vec<_> = entries
+        .into_iter()
+        .filter(|entry| entry.kind == EntryKind::Folder)
+        .filter_map(|entry| entry.name.parse().ok())
+        .collect();
+    ids.sort();
+    Ok(ids)
+}
+
+/// The named bundle if it is on every volume, or the only one that is.
+pub(crate) fn choose_bundle(
+    media: &[&dyn Media],
+    wanted: Option<&BundleId>,
+) -> Result<BundleId, TrustError> {
+    let mut common: Option<Vec<BundleId>> = None;
+    for volume in media {
+        let here = bundles_on(*volume)?;
+        if let Some(bundle) = wanted.filter(|id| !here.contains(id)) {
+            return Err(TrustError::WrongVolume {
+                bundle: bundle.clone(),
+                volume: volume.label().to_owned(),
+            });
+        }
+        common = Some(match common {
+            None => here,
+            Some(ids) => ids.into_iter().filter(|id| here.contains(id)).collect(),
+        });
+    }
+    match (wanted, common.unwrap_or_default().as_slice()) {
+        (Some(bundle), _) => Ok(bundle.clone()),
+        (None, [only]) => Ok(only.clone()),
+        (None, []) => Err(TrustError::NoBundle {
+            volumes: media.iter().map(|m| m.label().to_owned()).collect(),
+        }),
+        (None, several) => Err(TrustError::SeveralBundles {
+            bundles: several.to_vec(),
+        }),
+    }
+}
+
+/// Metadata is byte-equal on all volumes (FORMAT.md 5.2), so that no mixture of two signings or two
+/// releases is ever assembled (mix-and-match attack).
+fn same_metadata(
+    first: &dyn Media,
+    other: &dyn Media,
+    metadata: &Metadata,
+) -> Result<(), TrustError> {
+    let differs = |path: &MediaPath| TrustError::MixedVolumes {
+        file: path.as_str().to_owned(),
+        first: first.label().to_owned(),
+        other: other.label().to_owned(),
+    };
+    for file in metadata.files() {
+        match read_capped(other, &file.path, file.bytes.len() as u64) {
+            Ok(bytes) if bytes == file.bytes => {}
+            Ok(_) | Err(TrustError::TooLarge { .. }) => return Err(differs(&file.path)),
+            Err(TrustError::Medium(MediaError::Missing { .. })) => return Err(differs(&file.path)),
+            Err(error) => return Err(error),
+        }
+    }
+    let roots = root_versions(other, metadata.bundle())?;
+    if roots.len() != metadata.roots.len() {
+        return Err(differs(&MediaPath::metadata(metadata.bundle())));
+    }
+    Ok(())
+}
+
+/// Reads the bill from every volume; all must be the signed bytes (TUF 5.7.3).
+fn fetch_bill(
+    media: &[&dyn Media],
+    id: &BundleId,
+    named: FileLength,
+) -> Result<Vec<u8>, TrustError> {
+    let mut bytes = Vec::new();
+    for volume in media {
+        bytes = read_bill(*volume, id, named)?;
+    }
+    Ok(bytes)
+}
+
+/// A verification under way.
+struct Check<'a> {
+    trust: &'a Trust<'a>,
+    /// TUF 5.1: "Record the time at which the update began as the fixed update start time."
+    start: Instant,
+    root: TrustedRoot,
+    floors: Floors,
+    signers: Vec<(Role, Vec<crate::SignerId>)>,
+    accepted_expired: Option<AcceptedExpired>,
+}
+
+impl<'a> Check<'a> {
+    fn start(trust: &'a Trust<'a>) -> Self {
+        Self {
+            trust,
+            // FORMAT.md 5.3: a clock that lags behind what was seen signed is not believed.
+            start: trust.now.max(trust.floors.time),
+            // TUF 5.2: "Load the trusted root metadata file. … Note that the expiration of the
+            // trusted root metadata file does not matter".
+            root: trust.root.clone(),
+            floors: trust.floors.clone(),
+            signers: Vec::new(),
+            accepted_expired: None,
+        }
+    }
+
+    /// TUF 5.3. Answers the roots that are new to this host.
+    fn update_root(&mut self, metadata: &Metadata) -> Result<Vec<TrustedRoot>, TrustError> {
+        self.check_chain_on_medium(metadata)?;
+        let mut new_roots = Vec::new();
+        // "5.3.3. Try downloading version N+1 of the root metadata file … If this file is not
+        // available … then go to step 5.3.10."
+        for next in &metadata.roots {
+            if next.version() <= self.root.version() {
+                continue;
+            }
+            // 5.3.4 to 5.3.7 stand in `TrustedRoot::next`.
+            let path = MediaPath::root(metadata.bundle(), next.version());
+            let next = self.root.next(path.as_str(), next.clone())?;
+            self.recover_from_fast_forward(&next);
+            self.root = next.clone();
+            new_roots.push(next);
+        }
+        // "5.3.10. Check for a freeze attack. The expiration timestamp in the trusted root metadata
+        // file MUST be higher than the fixed update start time."
+        let path = MediaPath::root(metadata.bundle(), self.root.version());
+        self.check_expiry(&path, self.root.expires())?;
+        let signed = self.root.status().signed;
+        self.signers.push((Role::Root, signed));
+        Ok(new_roots)
+    }
+
+    /// FORMAT.md 4.8: the chain on the medium starts at 1, holds in itself, and has our own root at
+    /// our own version; otherwise it is another publisher's, or changed.
+    fn check_chain_on_medium(&self, metadata: &Metadata) -> Result<(), TrustError> {
+        let bundle = metadata.bundle();
+        let mut chain: Option<TrustedRoot> = None;
+        for root in &metadata.roots {
+            let path = MediaPath::root(bundle, root.version());
+            self.same_as_ours(root)?;
+            chain = Some(match chain {
+                None if root.version() != 1 => {
+                    return Err(TrustError::RootChain {
+                        reason: format!("it starts with `{path}`, not with version 1"),
+                    });
+                }
+                None => TrustedRoot::own_threshold(path.as_str(), root.clone())?,
+                Some(previous) => previous.next(path.as_str(), root.clone())?,
+            });
+        }
+        Ok(())
+    }
+
+    fn same_as_ours(&self, root: &RootFile) -> Result<(), TrustError> {
+        if root.version() != self.trust.root.version()
+            || root.fingerprint() == self.trust.root.fingerprint()
+        {
+            return Ok(());
+        }
+        Err(TrustError::OtherRoot {
+            version: root.version(),
+            found: Box::new(root.fingerprint()),
+            trusted: Box::new(self.trust.root.fingerprint()),
+        })
+    }
+
+    /// "5.3.11. If the timestamp and / or snapshot keys have been rotated, then delete the trusted
+    /// timestamp and snapshot metadata files. This is done in order to recover from fast-forward
+    /// attacks". The floor of targets stands in the deleted snapshot (5.5.5), so it goes with it; the
+    /// epoch is the targets' version, so its floor goes when the targets' keys have gone.
+    fn recover_from_fast_forward(&mut self, next: &TrustedRoot) {
+        let rotated = |role| self.root.root().is_rotated_in(next.root(), role);
+        if rotated(Role::Timestamp) || rotated(Role::Snapshot) {
+            self.floors.timestamp = 0;
+            self.floors.snapshot = 0;
+            self.floors.targets = 0;
+        }
+        if rotated(Role::Targets) {
+            self.floors.epoch = 0;
+        }
+    }
+
+    /// TUF 5.4.
+    fn update_timestamp(&mut self, metadata: &Metadata) -> Result<(), TrustError> {
+        let path = metadata.timestamp_path();
+        let timestamp = &metadata.timestamp;
+        // "5.4.2. Check for an arbitrary software attack. The new timestamp metadata file MUST have
+        // been signed by a threshold of keys specified in the trusted root metadata file."
+        let signed = timestamp.verify(path.as_str(), self.root.root())?;
+        self.signers.push((Role::Timestamp, signed));
+        // "5.4.3.1. The version number of the trusted timestamp metadata file, if any, MUST be less
+        // than the version number of the new timestamp metadata file. … In case they are equal …
+        // This is normal and it shouldn't raise any error." Equal is the same bundle once more.
+        refuse_replay(&path, timestamp.signed.version, self.floors.timestamp)?;
+        // "5.4.3.2. The version number of the snapshot metadata file in the trusted timestamp
+        // metadata file, if any, MUST be less than or equal to its version number in the new
+        // timestamp metadata file."
+        let version = timestamp.signed.snapshot().version;
+        refuse_replay(&metadata.snapshot_path(), version, self.floors.snapshot)?;
+        // "5.4.4. Check for a freeze attack."
+        self.check_expiry(&path, timestamp.signed.expires)
+    }
+
+    /// TUF 5.5. 5.5.2 (hashes) does not apply: our timestamp names a version only.
+    fn update_snapshot(&mut self, metadata: &Metadata) -> Result<(), TrustError> {
+        let path = metadata.snapshot_path();
+        let snapshot = &metadata.snapshot;
+        // "5.5.3. Check for an arbitrary software attack."
+        let signed = snapshot.verify(path.as_str(), self.root.root())?;
+        self.signers.push((Role::Snapshot, signed));
+        // "5.5.4. Check against timestamp role's snapshot version. The version number of the new
+        // snapshot metadata file MUST match the version number listed in the trusted timestamp
+        // metadata."
+        let want = metadata.timestamp.signed.snapshot().version;
+        same_version(&path, snapshot.signed.version, want)?;
+        // "5.5.5. Check for a rollback attack. The version number of the targets metadata file … in
+        // the trusted snapshot metadata file, if any, MUST be less than or equal to its version
+        // number in the new snapshot metadata file."
+        let version = snapshot.signed.targets().version;
+        refuse_replay(&metadata.targets_path(), version, self.floors.targets)?;
+        // "5.5.6. Check for a freeze attack."
+        self.check_expiry(&path, snapshot.signed.expires)
+    }
+
+    /// TUF 5.6, without delegations. Answers what the bill must be.
+    fn update_targets(&mut self, metadata: &Metadata) -> Result<FileLength, TrustError> {
+        let path = metadata.targets_path();
+        let targets = &metadata.targets;
+        // "5.6.3. Check for an arbitrary software attack."
+        let signed = targets.verify(path.as_str(), self.root.root())?;
+        self.signers.push((Role::Targets, signed));
+        // "5.6.4. Check against snapshot role's targets version."
+        let want = metadata.snapshot.signed.targets().version;
+        same_version(&path, targets.signed.version, want)?;
+        // "5.6.5. Check for a freeze attack."
+        self.check_expiry(&path, targets.signed.expires)?;
+        // "5.7.2. If there is no targets metadata about this target, abort the update cycle".
+        targets.signed.bill().ok_or_else(|| TrustError::Malformed {
+            file: path.as_str().to_owned(),
+            reason: "it names no bill of lading".to_owned(),
+        })
+    }
+
+    /// Parses the signed bill and holds it to its rules and to the metadata around it.
+    fn accept_bill(
+        &self,
+        id: &BundleId,
+        metadata: &Metadata,
+        bytes: &[u8],
+        part_bytes: u64,
+    ) -> Result<BillOfLading, TrustError> {
+        let wrong = |source| TrustError::Bill {
+            bundle: id.clone(),
+            source,
+        };
+        let bill = bill::parse(bytes, part_bytes).map_err(wrong)?;
+        if bill.bundle != *id {
+            return Err(wrong(BillError::OtherBundle { found: bill.bundle }));
+        }
+        // FORMAT.md 4.4: one number for the release. A timestamp of one release cannot be put
+        // beside the targets of another (mix-and-match).
+        let versions = [
+            metadata.timestamp.signed.version,
+            metadata.snapshot.signed.version,
+            metadata.targets.signed.version,
+        ];
+        if versions.iter().any(|version| *version != bill.epoch) {
+            return Err(wrong(BillError::OtherEpoch {
+                epoch: bill.epoch,
+                versions,
+            }));
+        }
+        // FORMAT.md 5.3: the time of building becomes this host's floor, so it must be possible.
+        if bill.created >= metadata.targets.signed.expires {
+            return Err(wrong(BillError::CreatedLate {
+                created: bill.created,
+            }));
+        }
+        if bill.epoch < self.floors.epoch {
+            return Err(TrustError::OlderEpoch {
+                bundle: id.clone(),
+                epoch: bill.epoch,
+                floor: self.floors.epoch,
+            });
+        }
+        Ok(bill)
+    }
+
+    /// The time floor rises with signed times only: a clock that once ran ahead must not make every
+    /// later bundle look expired.
+    fn next_floors(&self, bill: &BillOfLading) -> Floors {
+        Floors {
+            timestamp: bill.epoch,
+            snapshot: bill.epoch,
+            targets: bill.epoch,
+            epoch: self.floors.epoch.max(bill.epoch),
+            time: self.floors.time.max(bill.created),
+        }
+    }
+
+    fn check_expiry(&mut self, path: &MediaPath, expires: Instant) -> Result<(), TrustError> {
+        if expires > self.start {
+            return Ok(());
+        }
+        let file = path.as_str().to_owned();
+        match self.trust.expired {
+            Expired::Refuse => Err(TrustError::Expired {
+                file,
+                expires,
+                now: self.start,
+            }),
+            Expired::Accept { reason } => {
+                self.accepted_expired.get_or_insert(AcceptedExpired {
+                    file,
+                    expires,
+                    reason: reason.clone(),
+                });
+                Ok(())
+            }
+        }
+    }
+}
+
+fn refuse_replay(path: &MediaPath, found: u64, floor: u64) -> Result<(), TrustError> {
+    if found >= floor {
+        return Ok(());
+    }
+    Err(TrustError::Replayed {
+        file: path.as_str().to_owned(),
+        found,
+        floor,
+    })
+}
+
+fn same_version(path: &MediaPath, found: u64, want: u64) -> Result<(), TrustError> {
+    if found == want {
+        return Ok(());
+    }
+    Err(TrustError::Malformed {
+        file: path.as_str().to_owned(),
+        reason: format!("it says version {found}, and version {want} was named"),
+    })
+}
+
+#[cfg(test)]
+mod tests;
