@@ -155,7 +155,7 @@ impl Site {
         self.write(
             "recipe.toml",
             format!(
-                "bundle = \"test-{epoch}\"\nepoch = {epoch}\nversion = \"1.{epoch}\"\n\n\
+                "bundle = \"test-{epoch}\"\nepoch = {epoch}\nversion = \"1.{epoch}\"\nbinary = \"binary\"\n\n\
                  [[model]]\nmanifest = \"model.toml\"\nfolder = \"model\"\n"
             ),
         );

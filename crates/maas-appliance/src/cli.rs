@@ -4,10 +4,14 @@ mod connected;
 mod people;
 mod services;
 
+use std::ffi::OsString;
+
 use camino::Utf8PathBuf;
 use clap::{Args, Parser, Subcommand};
 
-pub(crate) use connected::{BundleCommand, KeyCommand, PassphraseArgs, TrustCommand, TrustRootCommand};
+pub(crate) use connected::{
+    BundleCommand, KeyCommand, PassphraseArgs, TrustCommand, TrustRootCommand,
+};
 pub(crate) use people::{KeysCommand, TeamCommand, TeamLimits, UsageArgs, UsageBy};
 pub(crate) use services::{QuickstartArgs, QuickstartEngine};
 
@@ -15,7 +19,12 @@ use crate::{output::Format, reference::Page};
 
 /// Model-as-a-Service for sites without internet: carry, verify, install, serve, meter.
 #[derive(Debug, Parser)]
-#[command(name = "maas-appliance", version, disable_help_subcommand = true, max_term_width = 100)]
+#[command(
+    name = "maas-appliance",
+    version,
+    disable_help_subcommand = true,
+    max_term_width = 100
+)]
 pub(crate) struct Cli {
     /// Keep the whole appliance below this folder instead of `/`
     #[arg(long, global = true, value_name = "DIR", default_value = "/")]
@@ -44,7 +53,11 @@ pub(crate) struct JsonArg {
 impl JsonArg {
     /// What was asked for.
     pub(crate) fn format(self) -> Format {
-        if self.json { Format::Json } else { Format::Text }
+        if self.json {
+            Format::Json
+        } else {
+            Format::Text
+        }
     }
 }
 
@@ -99,9 +112,13 @@ pub(crate) enum Command {
     /// Become an engine that dies with its shim (started by the shim)
     #[command(hide = true)]
     EngineExec {
-        /// The engine and its arguments
-        #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true)]
-        argv: Vec<String>,
+        /// Process id of the shim
+        parent: u32,
+        /// The engine
+        program: OsString,
+        /// Its arguments, as they stand
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<OsString>,
     },
     /// Print a generated reference page
     #[command(hide = true)]

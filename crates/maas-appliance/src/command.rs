@@ -50,10 +50,7 @@ pub(crate) fn run(cli: Cli) -> CommandResult {
         Command::Model(command) => model::run(command, &layout),
         Command::Team(command) => waiting(team::run(command, &layout)),
         Command::Keys(command) => waiting(keys::run(command, &layout)),
-        Command::Usage(args) => {
-            let config = config(&layout)?;
-            waiting(usage::run(args, &layout, &config))
-        }
+        Command::Usage(args) => waiting(usage::run(args, &layout)),
         Command::Ca(CaCommand::Export { out }) => install::export_ca(&layout, out.as_deref()),
         Command::Config(command) => configuration::run(&command, &layout),
         Command::Quickstart(args) => waiting(quickstart::run(args, own_path()?)),
@@ -74,9 +71,13 @@ pub(crate) fn run(cli: Cli) -> CommandResult {
         }
         Command::EngineShim(args) => {
             log::start(log);
-            waiting(service::engine::shim(&args, own_path()?))
+            waiting(service::engine::shim(&args))
         }
-        Command::EngineExec { argv } => Ok(service::engine::exec(&argv)),
+        Command::EngineExec {
+            parent,
+            program,
+            args,
+        } => Ok(maas_supervisor::engine_exec(parent, &program, &args)),
         Command::SimulatedEngine { argv } => waiting(service::engine::simulated(argv, own_path()?)),
         Command::Reference { page } => {
             output::data(&page.text());
@@ -88,17 +89,26 @@ pub(crate) fn run(cli: Cli) -> CommandResult {
 /// Runs a command that waits for something, on the main thread: a service that it starts may ask to
 /// end with that very thread.
 fn waiting(command: impl Future<Output = CommandResult>) -> CommandResult {
-    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(command)
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?
+        .block_on(command)
 }
 
 /// Runs a service that has work for every core.
 fn serving(service: impl Future<Output = CommandResult>) -> CommandResult {
-    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(service)
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?
+        .block_on(service)
 }
 
 /// The host's configuration.
 fn config(layout: &Layout) -> Result<Config, CommandError> {
-    let hostname = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    let hostname = rustix::system::uname()
+        .nodename()
+        .to_string_lossy()
+        .into_owned();
     Ok(Config::load(&layout.config(), &hostname)?)
 }
 

@@ -9,7 +9,6 @@ mod raw;
 use std::net::{IpAddr, SocketAddr};
 
 use camino::{Utf8Path, Utf8PathBuf};
-use jiff::tz::TimeZone;
 use maas_types::{EngineKind, Exit};
 
 pub(crate) use problem::ConfigProblem;
@@ -36,7 +35,7 @@ pub(crate) struct Site {
     /// IP addresses in the server certificate.
     pub(crate) addresses: Vec<IpAddr>,
     /// Whose midnight ends a day's budget.
-    pub(crate) time_zone: TimeZone,
+    pub(crate) time_zone: String,
 }
 
 /// How engines are run.
@@ -110,12 +109,11 @@ impl Config {
     }
 
     /// Reads the text of `file`.
-    pub(crate) fn parse(
-        file: &Utf8Path,
-        text: &str,
-        hostname: &str,
-    ) -> Result<Self, ConfigError> {
-        let wrong = |problems| ConfigError::Wrong { file: file.to_owned(), problems };
+    pub(crate) fn parse(file: &Utf8Path, text: &str, hostname: &str) -> Result<Self, ConfigError> {
+        let wrong = |problems| ConfigError::Wrong {
+            file: file.to_owned(),
+            problems,
+        };
         let raw: RawConfig = toml::from_str(text)
             .map_err(|error| wrong(vec![ConfigProblem::from_toml(text, &error)]))?;
         raw.validate(text, hostname).map_err(wrong)

@@ -19,7 +19,11 @@ pub(crate) type CommandResult = Result<Exit, CommandError>;
 impl CommandError {
     /// Fails with `exit` because of `error`.
     pub(crate) fn new(exit: Exit, error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        Self { exit, error: error.into(), hints: Vec::new() }
+        Self {
+            exit,
+            error: error.into(),
+            hints: Vec::new(),
+        }
     }
 
     /// The command line does not make sense, in a way that the parser cannot see.
@@ -64,7 +68,25 @@ macro_rules! command_error_from {
         }
     )*};
 }
-pub(crate) use command_error_from;
+command_error_from!(
+    crate::config::ConfigError,
+    maas_bundle::BuildError,
+    maas_bundle::CopyError,
+    maas_bundle::KeyError,
+    maas_bundle::MediaError,
+    maas_bundle::RecipeError,
+    maas_bundle::RootError,
+    maas_bundle::SignError,
+    maas_bundle::TrustError,
+    maas_gateway::GatewayError,
+    maas_gateway::admin::ClientError,
+    maas_install::IdentityError,
+    maas_install::InstallError,
+    maas_keys::KeysError,
+    maas_keys::PepperError,
+    maas_store::StoreError,
+    maas_supervisor::SupervisorError,
+);
 
 impl From<std::io::Error> for CommandError {
     /// `fs_err` errors name their path, so they can stand alone.

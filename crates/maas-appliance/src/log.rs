@@ -14,10 +14,16 @@ const DEFAULT_FILTER: &str = "warn,maas_appliance=info,maas_gateway=info,maas_su
 /// Starts logging. `filter` is the text of `--log`, in the syntax of `tracing`'s `EnvFilter`.
 pub(crate) fn start(filter: Option<&str>) {
     let filter = EnvFilter::new(filter.unwrap_or(DEFAULT_FILTER));
-    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let subscriber = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
     if std::io::stderr().is_terminal() {
         subscriber.with_target(false).init();
     } else {
-        subscriber.json().flatten_event(true).with_current_span(false).init();
+        subscriber
+            .json()
+            .flatten_event(true)
+            .with_current_span(false)
+            .init();
     }
 }

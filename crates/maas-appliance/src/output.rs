@@ -5,6 +5,7 @@
 
 use std::io::{IsTerminal as _, Write as _};
 
+use comfy_table::{CellAlignment, Table, presets};
 use serde::Serialize;
 
 use crate::error::CommandError;
@@ -19,11 +20,32 @@ pub(crate) enum Format {
 }
 
 /// Prints data.
-#[expect(clippy::print_stdout, reason = "the one output module")]
+///
+/// A reader that has left (`| head`) is not our failure, so `print!`, which panics then, is not used.
 pub(crate) fn data(text: &str) {
-    print!("{}", harmless(text));
-    // A reader that has left (`| head`) is not our failure.
-    let _ = std::io::stdout().flush();
+    let mut stdout = std::io::stdout().lock();
+    let written = stdout.write_all(harmless(text).as_bytes());
+    drop(written.and_then(|()| stdout.flush()));
+}
+
+/// Rows in aligned columns under a header. `right` says which columns are numbers.
+pub(crate) fn columns<const N: usize>(
+    header: [&str; N],
+    right: std::ops::Range<usize>,
+    rows: impl IntoIterator<Item = [String; N]>,
+) -> String {
+    let mut table = Table::new();
+    table
+        .load_style(presets::NOTHING)
+        .set_header(header)
+        .add_rows(rows);
+    for (at, column) in table.column_iter_mut().enumerate() {
+        column.set_padding((0, 2));
+        if right.contains(&at) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    table.trim_fmt() + "\n"
 }
 
 /// Prints a value as one JSON object.
@@ -36,9 +58,9 @@ pub(crate) fn json<T: Serialize>(value: &T) -> Result<(), CommandError> {
 }
 
 /// Prints words: what happens, what is next.
-#[expect(clippy::print_stderr, reason = "the one output module")]
 pub(crate) fn words(text: &str) {
-    eprintln!("{}", harmless(text));
+    let line = harmless(text) + "\n";
+    drop(std::io::stderr().lock().write_all(line.as_bytes()));
 }
 
 /// Whether a person watches the progress.

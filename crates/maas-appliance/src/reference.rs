@@ -73,7 +73,7 @@ fn metrics() -> String {
             page,
             "| `{}` | {} | {} | {} |",
             metric.name,
-            metric.kind,
+            metric.kind.as_str(),
             metric.labels.join(", "),
             metric.help
         );
@@ -88,7 +88,10 @@ fn commands() -> String {
     );
     let mut cli = Cli::command();
     cli.build();
-    for command in cli.get_subcommands().filter(|command| !command.is_hide_set()) {
+    for command in cli
+        .get_subcommands()
+        .filter(|command| !command.is_hide_set())
+    {
         describe(&mut page, command, "maas-appliance");
     }
     page
@@ -96,20 +99,32 @@ fn commands() -> String {
 
 fn describe(page: &mut String, command: &Command, above: &str) {
     let name = format!("{above} {}", command.get_name());
-    let mut children = command.get_subcommands().filter(|c| c.get_name() != "help").peekable();
+    let mut children = command
+        .get_subcommands()
+        .filter(|c| c.get_name() != "help")
+        .peekable();
     if children.peek().is_some() {
         for child in children {
             describe(page, child, &name);
         }
         return;
     }
-    let about = command.get_about().map(ToString::to_string).unwrap_or_default();
+    let about = command
+        .get_about()
+        .map(ToString::to_string)
+        .unwrap_or_default();
     let _ = write!(page, "\n## `{name}`\n\n{about}.\n\n");
-    for argument in command.get_arguments().filter(|a| !a.is_hide_set() && !a.is_global_set()) {
+    for argument in command
+        .get_arguments()
+        .filter(|a| !a.is_hide_set() && !a.is_global_set())
+    {
         if argument.get_id() == "help" {
             continue;
         }
-        let help = argument.get_help().map(ToString::to_string).unwrap_or_default();
+        let help = argument
+            .get_help()
+            .map(ToString::to_string)
+            .unwrap_or_default();
         let _ = writeln!(page, "- `{argument}`: {help}");
     }
 }

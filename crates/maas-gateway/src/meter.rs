@@ -157,14 +157,14 @@ struct ResponsesUsage {
 /// `usage` as messages writes it; `input_tokens` leaves out what came from the cache.
 #[derive(Debug, Clone, Copy, Deserialize)]
 struct AnthropicUsage {
-    #[serde(default)]
-    input_tokens: Option<u64>,
-    #[serde(default)]
-    cache_read_input_tokens: Option<u64>,
-    #[serde(default)]
-    cache_creation_input_tokens: Option<u64>,
-    #[serde(default)]
-    output_tokens: Option<u64>,
+    #[serde(rename = "input_tokens")]
+    input: Option<u64>,
+    #[serde(rename = "cache_read_input_tokens")]
+    read: Option<u64>,
+    #[serde(rename = "cache_creation_input_tokens")]
+    written: Option<u64>,
+    #[serde(rename = "output_tokens")]
+    output: Option<u64>,
 }
 
 #[derive(Debug, Clone, Copy, Deserialize)]
@@ -203,12 +203,12 @@ impl From<ResponsesUsage> for Usage {
 impl AnthropicUsage {
     /// Puts what this says into `usage`; what it leaves out stays.
     fn update(self, usage: &mut Usage) {
-        if let Some(fresh) = self.input_tokens {
-            usage.cached = self.cache_read_input_tokens.unwrap_or(0);
-            let written = self.cache_creation_input_tokens.unwrap_or(0);
+        if let Some(fresh) = self.input {
+            usage.cached = self.read.unwrap_or(0);
+            let written = self.written.unwrap_or(0);
             usage.input = fresh.saturating_add(usage.cached).saturating_add(written);
         }
-        if let Some(output) = self.output_tokens {
+        if let Some(output) = self.output {
             usage.output = output;
         }
     }

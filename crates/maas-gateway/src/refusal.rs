@@ -179,6 +179,10 @@ impl Refusal {
     }
 
     /// The member that is wrong.
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "a new refusal is about no member"
+    )]
     pub(crate) fn param(&self) -> Option<&'static str> {
         match self {
             Self::UnknownModel { .. } | Self::NoModel | Self::ModelMismatch { .. } => Some("model"),
@@ -191,24 +195,18 @@ impl Refusal {
 
     /// When the same request would be let in, where that is known.
     pub(crate) fn retry_after(&self) -> Option<Duration> {
-        match self {
-            Self::Limit(LimitRefusal::RequestRate { retry_after, .. }) => *retry_after,
-            Self::Limit(LimitRefusal::LedgerBusy) | Self::NoEngine { .. } | Self::ShuttingDown => {
-                Some(SHORTLY)
-            }
-            _ => None,
+        if let Self::Limit(LimitRefusal::RequestRate { retry_after, .. }) = self {
+            return *retry_after;
         }
+        (self.wire().status == StatusCode::SERVICE_UNAVAILABLE).then_some(SHORTLY)
     }
 
     /// Whether SDKs should try again by themselves. OpenAI's read `x-should-retry`.
     pub(crate) fn should_retry(&self) -> Option<bool> {
-        match self {
-            Self::Limit(LimitRefusal::Budget { .. }) => Some(false),
-            Self::Limit(LimitRefusal::RequestRate { retry_after, .. }) => {
-                Some(retry_after.is_some())
-            }
-            _ => None,
-        }
+        let wire = self.wire();
+        let refused = wire.counted == Some(Counted::Budget);
+        let limited = wire.counted == Some(Counted::RequestRate);
+        (refused || limited).then(|| self.retry_after().is_some())
     }
 }
 

@@ -106,16 +106,16 @@ pub(crate) fn refusal(dialect: Dialect, refusal: &Refusal, id: &RequestId) -> Re
     );
     let headers = reply.headers_mut();
     if let Some(wait) = refusal.retry_after() {
-        put(headers, "retry-after", whole_seconds(wait));
+        put(headers, "retry-after", &whole_seconds(wait));
         // Rounded up as well: a millisecond too early is refused again.
         put(
             headers,
             "retry-after-ms",
-            wait.as_nanos().div_ceil(1_000_000),
+            &wait.as_nanos().div_ceil(1_000_000),
         );
     }
     if let Some(should) = refusal.should_retry() {
-        put(headers, "x-should-retry", should);
+        put(headers, "x-should-retry", &should);
     }
     if let Refusal::WrongMethod { allow } = refusal {
         headers.insert(header::ALLOW, HeaderValue::from_static(allow));
@@ -195,13 +195,13 @@ fn limit(
             "anthropic-ratelimit-tokens-reset",
         ],
     };
-    put(headers, names[0], limit);
-    put(headers, names[1], remaining);
+    put(headers, names[0], &limit);
+    put(headers, names[1], &remaining);
     let reset = match dialect {
         Dialect::OpenAi => go_duration(ends.duration_since(now).try_into().unwrap_or_default()),
         Dialect::Anthropic => ends.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
     };
-    put(headers, names[2], reset);
+    put(headers, names[2], &reset);
 }
 
 /// `6m0s`, `1.5s`, `12ms`: as OpenAI's own headers write it.
@@ -218,7 +218,7 @@ fn go_duration(duration: Duration) -> String {
     }
 }
 
-fn put(headers: &mut HeaderMap, name: &'static str, value: impl ToString) {
+fn put(headers: &mut HeaderMap, name: &'static str, value: &impl ToString) {
     let value = HeaderValue::try_from(value.to_string());
     headers.insert(
         HeaderName::from_static(name),

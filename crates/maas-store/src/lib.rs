@@ -11,6 +11,7 @@ mod error;
 mod folder;
 mod generation;
 mod lock;
+pub mod power_cut;
 mod store;
 mod trust_db;
 

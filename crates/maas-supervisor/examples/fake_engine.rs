@@ -20,10 +20,13 @@ use http::{Request, Response, StatusCode};
 use http_body_util::Full;
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
+use maas_supervisor::{DevicePolicy, Settings, StopEngines, Supervisor, Wish, Wishes};
+use maas_types::{EngineKind, Layout};
 use tokio::{
     net::UnixListener,
     signal::unix::{SignalKind, signal},
 };
+use tokio_util::sync::CancellationToken;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
@@ -42,6 +45,7 @@ async fn main() -> ExitCode {
             serve(text(1).into(), text(uds + 1).into()).await
         }
         "stubborn" => stubborn().await,
+        "supervise" => supervise(text(1), text(2).into(), text(3).into()).await,
         other => {
             say(&format!("unknown verb {other}"));
             ExitCode::from(2)
@@ -52,6 +56,45 @@ async fn main() -> ExitCode {
 fn say(line: &str) {
     use std::io::Write;
     drop(writeln!(std::io::stdout(), "{line}"));
+}
+
+/// By hand, with a real engine: `fake_engine supervise ROOT VLLM MODEL-FOLDER`. Its engines outlive
+/// it, and the next one adopts them.
+async fn supervise(root: &str, vllm: Utf8PathBuf, folder: Utf8PathBuf) -> ExitCode {
+    let manifest = serde_json::json!({
+        "name": "tiny", "title": "Tiny", "licence": "Apache-2.0", "task": "generate", "context": 2048,
+        "engine": {
+            "args": ["--enforce-eager", "--dtype", "bfloat16"],
+            "env": {"VLLM_CPU_KVCACHE_SPACE": "1"},
+        },
+    });
+    let wish = Wish {
+        manifest: serde_json::from_value(manifest).expect("a manifest"),
+        folder,
+    };
+    let settings = Settings {
+        device: DevicePolicy::Cpu,
+        kind: EngineKind::Vllm,
+        vllm,
+        appliance: Utf8PathBuf::try_from(std::env::current_exe().expect("a path")).expect("UTF-8"),
+        simulate: None,
+        stop_engines: StopEngines::Never,
+        drain_seconds: 10,
+    };
+    let wishes = Wishes {
+        generation: None,
+        models: vec![wish],
+    };
+    let source = Box::new(move || Ok(wishes.clone()));
+    let supervisor = Supervisor::new(settings, &Layout::new(root), source).expect("a supervisor");
+    let mut stop = signal(SignalKind::terminate()).expect("a signal handler");
+    let shutdown = CancellationToken::new();
+    let _guard = shutdown.clone().drop_guard();
+    tokio::select! {
+        ended = supervisor.run(shutdown) => ended.expect("a supervisor"),
+        _ = stop.recv() => {}
+    }
+    ExitCode::SUCCESS
 }
 
 async fn stubborn() -> ExitCode {

@@ -43,6 +43,9 @@ pub(crate) enum TrustCommand {
         /// The fingerprint that the sender told you (asked for on a terminal otherwise)
         #[arg(long, value_name = "HEX")]
         fingerprint: Option<String>,
+        /// What this site calls it
+        #[arg(long, value_name = "TEXT", default_value = "release root")]
+        name: String,
         #[command(flatten)]
         json: JsonArg,
     },
@@ -89,9 +92,6 @@ pub(crate) enum BundleCommand {
         /// The trust root that says who may sign
         #[arg(long, value_name = "FILE", default_value = "1.root.json")]
         trust_root: Utf8PathBuf,
-        /// The binary to ship; this one when left out
-        #[arg(long, value_name = "FILE")]
-        binary: Option<Utf8PathBuf>,
     },
     /// Add a key's signature to a bundle; any order, on any machine
     Sign {

@@ -111,4 +111,6 @@ pub(crate) enum UsageBy {
     Model,
     /// Keys
     Key,
+    /// Days
+    Day,
 }

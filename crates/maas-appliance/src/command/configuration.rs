@@ -15,8 +15,12 @@ pub(super) fn run(command: &ConfigCommand, layout: &Layout) -> CommandResult {
         ConfigCommand::Example => output::data(config::EXAMPLE),
         ConfigCommand::Check => {
             let config = super::config(layout)?;
-            let addresses: Vec<_> =
-                config.site.addresses.iter().map(ToString::to_string).collect();
+            let addresses: Vec<_> = config
+                .site
+                .addresses
+                .iter()
+                .map(ToString::to_string)
+                .collect();
             let kind = match config.engines.kind {
                 EngineKind::Vllm => format!("vllm, {}", config.engines.vllm),
                 EngineKind::Simulated => "simulated".to_owned(),
@@ -27,7 +31,11 @@ pub(super) fn run(command: &ConfigCommand, layout: &Layout) -> CommandResult {
                 Device::Gpu => "GPUs only",
             };
             let file = layout.config();
-            let found = if file.exists() { "" } else { " (not there: defaults)" };
+            let found = if file.exists() {
+                ""
+            } else {
+                " (not there: defaults)"
+            };
             output::data(&format!(
                 "file       {file}{found}\nendpoint   {}  ({})\nnames      {}\naddresses  {}\n\
                  metrics    http://{}/metrics\nengines    {kind}, on {device}\n",

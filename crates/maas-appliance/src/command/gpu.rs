@@ -1,6 +1,5 @@
 //! `gpu list`: what the agent last heard from NVML.
 
-use comfy_table::{Table, presets};
 use maas_types::{ByteSize, Exit, Gpu, GpuInventory, Layout, NvmlHealth};
 
 use super::lookup::published;
@@ -33,17 +32,18 @@ fn text(inventory: &GpuInventory) -> String {
         }
         NvmlHealth::Failing { detail } => format!("NVML fails: {detail}; what follows is old\n"),
     };
-    let mut table = Table::new();
-    table.load_preset(presets::NOTHING);
-    table.set_header(["GPU", "NAME", "UUID", "MEMORY", "UTIL", "TEMP", "XID"]);
-    for gpu in &inventory.gpus {
-        table.add_row(row(gpu));
-    }
-    for column in table.column_iter_mut() {
-        column.set_padding((0, 2));
-    }
+    let table = output::columns(
+        ["GPU", "NAME", "UUID", "MEMORY", "UTIL", "TEMP", "XID"],
+        0..0,
+        inventory.gpus.iter().map(row),
+    );
     let driver = inventory.driver.as_deref().unwrap_or("unknown");
-    format!("{health}driver {driver}\n{table}\n")
+    let unidentified: String = inventory
+        .unidentified
+        .iter()
+        .map(|text| format!("WARN  {text}\n"))
+        .collect();
+    format!("{health}driver {driver}\n{table}{unidentified}")
 }
 
 fn row(gpu: &Gpu) -> [String; 7] {
@@ -52,7 +52,11 @@ fn row(gpu: &Gpu) -> [String; 7] {
         gpu.index.to_string(),
         gpu.name.clone(),
         gpu.uuid.to_string(),
-        format!("{} of {}", ByteSize(gpu.memory_used), ByteSize(gpu.memory_total)),
+        format!(
+            "{} of {}",
+            ByteSize(gpu.memory_used),
+            ByteSize(gpu.memory_total)
+        ),
         or_dash(gpu.utilization_percent.map(|percent| format!("{percent}%"))),
         or_dash(gpu.temperature_celsius.map(|celsius| format!("{celsius}C"))),
         or_dash(gpu.xids.last().map(|event| event.xid.to_string())),

@@ -16,7 +16,11 @@ use crate::{
 
 /// Does what `key …` says.
 pub(super) fn run(command: KeyCommand) -> CommandResult {
-    let KeyCommand::Gen { out, passphrase, unsafe_without_passphrase } = command;
+    let KeyCommand::Gen {
+        out,
+        passphrase,
+        unsafe_without_passphrase,
+    } = command;
     let key = PrivateKey::generate(random()?);
     let pem = if unsafe_without_passphrase {
         key.unsafe_to_plain_pem()
@@ -28,15 +32,21 @@ pub(super) fn run(command: KeyCommand) -> CommandResult {
     // The private key first: a public key without one would be of no use.
     write_new(&out, pem.as_bytes(), 0o600)?;
     write_new(&public, key.public().to_pem().as_bytes(), 0o644)?;
-    output::words(&format!("Private key  {out}   (keep it; nobody else needs it)"));
-    output::words(&format!("Public key   {public}   id {}", key.public().id().short()));
+    output::words(&format!(
+        "Private key  {out}   (keep it; nobody else needs it)"
+    ));
+    output::words(&format!(
+        "Public key   {public}   id {}",
+        key.public().id().short()
+    ));
     Ok(Exit::Done)
 }
 
 /// 32 random bytes from the operating system.
 fn random() -> Result<Zeroizing<[u8; 32]>, CommandError> {
     let mut bytes = Zeroizing::new([0; 32]);
-    getrandom::fill(bytes.as_mut_slice()).map_err(|error| CommandError::new(Exit::Failed, error))?;
+    getrandom::fill(bytes.as_mut_slice())
+        .map_err(|error| CommandError::new(Exit::Failed, error))?;
     Ok(bytes)
 }
 

@@ -14,7 +14,10 @@ pub(super) fn published<T: DeserializeOwned>(path: &Utf8Path) -> Result<Option<T
         Err(error) => return Err(error.into()),
     };
     serde_json::from_slice(&bytes).map(Some).map_err(|error| {
-        CommandError::new(Exit::Content, format!("{path} is not what a service of ours publishes"))
-            .hint(format!("the reader said: {error}"))
+        CommandError::new(
+            Exit::Content,
+            format!("{path} is not what a service of ours publishes"),
+        )
+        .hint(format!("the reader said: {error}"))
     })
 }

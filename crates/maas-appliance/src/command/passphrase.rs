@@ -26,19 +26,27 @@ pub(super) fn read(
         let text = Zeroizing::new(fs_err::read_to_string(file)?);
         let line = text.lines().next().unwrap_or_default();
         if line.is_empty() {
-            return Err(CommandError::usage(format!("the first line of {file} is empty")));
+            return Err(CommandError::usage(format!(
+                "the first line of {file} is empty"
+            )));
         }
         return Ok(Zeroizing::new(line.to_owned()));
     }
     if !output::answerable() {
-        return Err(CommandError::new(Exit::Usage, format!("{key} needs a passphrase"))
-            .hint("there is no terminal to ask on; give it with --passphrase-file FILE"));
+        return Err(
+            CommandError::new(Exit::Usage, format!("{key} needs a passphrase"))
+                .hint("there is no terminal to ask on; give it with --passphrase-file FILE"),
+        );
     }
-    let first = Zeroizing::new(rpassword::prompt_password(format!("Passphrase of {key}: "))?);
+    let first = Zeroizing::new(rpassword::prompt_password(format!(
+        "Passphrase of {key}: "
+    ))?);
     if purpose == Purpose::Seal {
         let second = Zeroizing::new(rpassword::prompt_password("The same again: ")?);
         if first != second {
-            return Err(CommandError::usage("the two passphrases differ; nothing was written"));
+            return Err(CommandError::usage(
+                "the two passphrases differ; nothing was written",
+            ));
         }
     }
     Ok(first)

@@ -42,7 +42,13 @@ impl Shown {
             bar
         });
         self.end();
-        *self.phase() = Some(Phase { name, total, done: 0, bar, said: 0 });
+        *self.phase() = Some(Phase {
+            name,
+            total,
+            done: 0,
+            bar,
+            said: 0,
+        });
     }
 
     /// More bytes are done.

@@ -60,7 +60,9 @@ pub(crate) async fn run(args: QuickstartArgs, appliance: Utf8PathBuf) -> Command
         stage.strike()?;
         output::words("Nothing is left behind: no process, no file.");
     } else {
-        output::words(&format!("What was made so far, and the logs, are in {folder}"));
+        output::words(&format!(
+            "What was made so far, and the logs, are in {folder}"
+        ));
     }
     result
 }
@@ -105,21 +107,57 @@ fn connected_side(stage: &Stage, choice: &Choice) -> Result<(), CommandError> {
     stage.write("passphrase", &stage.random_words()?)?;
     for who in SIGNERS {
         let key = format!("{who}.key");
-        stage.command(&["key", "gen", "--out", &key, "--passphrase-file", "passphrase"])?;
+        stage.command(&[
+            "key",
+            "gen",
+            "--out",
+            &key,
+            "--passphrase-file",
+            "passphrase",
+        ])?;
     }
     stage.command(&[
-        "trust", "root", "init", "--threshold", "2", "--key", "ana.key.pub", "--key", "bo.key.pub",
-        "--key", "cy.key.pub", "--out", "1.root.json",
+        "trust",
+        "root",
+        "init",
+        "--threshold",
+        "2",
+        "--key",
+        "ana.key.pub",
+        "--key",
+        "bo.key.pub",
+        "--key",
+        "cy.key.pub",
+        "--out",
+        "1.root.json",
     ])?;
     let manifest = model::prepare(stage, choice)?;
     stage.write("model.toml", &manifest)?;
-    stage.write("recipe.toml", &model::recipe(choice))?;
-    stage.command(&["bundle", "build", "recipe.toml", "--out", "bundle", "--trust-root", "1.root.json"])?;
+    stage.write("recipe.toml", &model::recipe(stage, choice))?;
+    stage.command(&[
+        "bundle",
+        "build",
+        "recipe.toml",
+        "--out",
+        "bundle",
+        "--trust-root",
+        "1.root.json",
+    ])?;
     for who in ["ana", "cy"] {
         let key = format!("{who}.key");
-        stage.command(&["bundle", "sign", "bundle", "--key", &key, "--passphrase-file", "passphrase"])?;
+        stage.command(&[
+            "bundle",
+            "sign",
+            "bundle",
+            "--key",
+            &key,
+            "--passphrase-file",
+            "passphrase",
+        ])?;
     }
-    stage.command(&["bundle", "copy", "bundle", "--to", "stick-a", "--to", "stick-b"])?;
+    stage.command(&[
+        "bundle", "copy", "bundle", "--to", "stick-a", "--to", "stick-b",
+    ])?;
     stage.command(&["bundle", "inspect", "stick-a", "stick-b"])
 }
 
@@ -128,32 +166,63 @@ fn disconnected_side(stage: &Stage, choice: &Choice) -> Result<(), CommandError>
     stage.chapter("The disconnected host: trust, verify, install");
     let fingerprint = stage.json(&["trust", "show", "1.root.json", "--json"])?;
     let fingerprint = text(&fingerprint, "/fingerprint")?;
-    stage.write("host/etc/maas-appliance/appliance.toml", &choice.config(stage))?;
+    stage.write(
+        "host/etc/maas-appliance/appliance.toml",
+        &choice.config(stage),
+    )?;
     stage.command(&[
-        "--root", "host", "trust", "add", "1.root.json", "--fingerprint", &fingerprint,
+        "--root",
+        "host",
+        "trust",
+        "add",
+        "1.root.json",
+        "--fingerprint",
+        &fingerprint,
     ])?;
     stage.command(&["--root", "host", "bundle", "verify", "stick-b", "stick-a"])?;
-    stage.command(&["--root", "host", "install", "--media", "stick-b", "--media", "stick-a"])
+    stage.command(&[
+        "--root", "host", "install", "--media", "stick-b", "--media", "stick-a",
+    ])
 }
 
 /// A team with a budget, and a key of it.
 fn people(stage: &Stage) -> Result<String, CommandError> {
     stage.chapter("Developers: a team, a budget, a key");
     stage.command(&[
-        "--root", "host", "team", "create", "blue", "--requests-per-minute", "600",
-        "--tokens-per-day", "2000000",
+        "--root",
+        "host",
+        "team",
+        "create",
+        "blue",
+        "--requests-per-minute",
+        "600",
+        "--tokens-per-day",
+        "2000000",
     ])?;
     let key = stage.json(&[
-        "--root", "host", "keys", "create", "--team", "blue", "--user", "dana", "--name", "laptop",
-        "--expires", "24h", "--json",
+        "--root",
+        "host",
+        "keys",
+        "create",
+        "--team",
+        "blue",
+        "--user",
+        "dana",
+        "--name",
+        "laptop",
+        "--expires",
+        "24h",
+        "--json",
     ])?;
     text(&key, "/secret")
 }
 
 fn text(value: &Value, pointer: &str) -> Result<String, CommandError> {
-    value.pointer(pointer).and_then(Value::as_str).map(str::to_owned).ok_or_else(|| {
-        CommandError::new(Exit::Bug, format!("a command's JSON has no {pointer}"))
-    })
+    value
+        .pointer(pointer)
+        .and_then(Value::as_str)
+        .map(str::to_owned)
+        .ok_or_else(|| CommandError::new(Exit::Bug, format!("a command's JSON has no {pointer}")))
 }
 
 /// How often the engine table is looked at while waiting: often enough to feel live.

@@ -13,9 +13,7 @@ use crate::error::CommandError;
 /// A token that is cancelled by SIGTERM (systemd) or SIGINT (a person).
 ///
 /// Call it before anything is started: a signal that comes earlier would kill the process.
-fn told_to_stop(
-    tasks: &mut tokio::task::JoinSet<()>,
-) -> Result<CancellationToken, CommandError> {
+fn told_to_stop(tasks: &mut tokio::task::JoinSet<()>) -> Result<CancellationToken, CommandError> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let token = CancellationToken::new();

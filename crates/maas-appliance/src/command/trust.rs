@@ -19,14 +19,23 @@ use crate::{
 /// Does what `trust …` says.
 pub(super) fn run(command: TrustCommand, layout: &Layout) -> CommandResult {
     match command {
-        TrustCommand::Root(TrustRootCommand::Init { threshold, keys, out }) => {
-            let keys: Vec<PublicKey> =
-                keys.iter().map(|file| key::open_public(file)).collect::<Result<_, _>>()?;
+        TrustCommand::Root(TrustRootCommand::Init {
+            threshold,
+            keys,
+            out,
+        }) => {
+            let keys: Vec<PublicKey> = keys
+                .iter()
+                .map(|file| key::open_public(file))
+                .collect::<Result<_, _>>()?;
             init(&keys, threshold, &out)
         }
-        TrustCommand::Add { file, fingerprint, json } => {
-            add(layout, &file, fingerprint.as_deref(), json.format())
-        }
+        TrustCommand::Add {
+            file,
+            fingerprint,
+            name,
+            json,
+        } => add(layout, &file, fingerprint.as_deref(), &name, json.format()),
         TrustCommand::List(json) => list(layout, json.format()),
         TrustCommand::Show { file, json } => show(layout, file.as_deref(), json.format()),
     }
@@ -34,11 +43,16 @@ pub(super) fn run(command: TrustCommand, layout: &Layout) -> CommandResult {
 
 fn init(keys: &[PublicKey], threshold: u32, out: &Utf8Path) -> CommandResult {
     if out.exists() {
-        return Err(CommandError::usage(format!("{out} is already there; a root is never overwritten")));
+        return Err(CommandError::usage(format!(
+            "{out} is already there; a root is never overwritten"
+        )));
     }
     let root = RootFile::init(keys, threshold, clock::now())?;
     fs_err::write(out, root.bytes())?;
-    output::words(&format!("Root 1 in {out}: {threshold} of {} keys must sign.", keys.len()));
+    output::words(&format!(
+        "Root 1 in {out}: {threshold} of {} keys must sign.",
+        keys.len()
+    ));
     output::words(&RootView::of(&root).text());
     output::words("Print the fingerprint; it must reach the other side apart from the media.");
     Ok(Exit::Done)
@@ -48,21 +62,27 @@ fn add(
     layout: &Layout,
     file: &Utf8Path,
     fingerprint: Option<&str>,
+    name: &str,
     format: Format,
 ) -> CommandResult {
     let bytes = fs_err::read(file)?;
     let found = RootFile::parse(&bytes)?;
     let expected = match fingerprint {
-        Some(text) => Fingerprint::from_str(text).map_err(|e| CommandError::usage(e.to_string()))?,
+        Some(text) => {
+            Fingerprint::from_str(text).map_err(|e| CommandError::usage(e.to_string()))?
+        }
         None => ask(&found)?,
     };
     let lock = Lock::acquire(layout, &install::holder("trust add"))?;
     let db = TrustDb::open(&lock)?;
-    let root = maas_install::trust::add(&lock, &db, &bytes, &expected, clock::now())?;
-    let view = RootView::of(&RootFile::parse(&root.root.bytes())?);
+    maas_install::trust::add(&lock, &db, &bytes, &expected, name, clock::now())?;
+    let view = RootView::of(&found);
     match format {
         Format::Json => output::json(&view)?,
-        Format::Text => output::data(&format!("This host trusts this root from now on.\n{}", view.text())),
+        Format::Text => output::data(&format!(
+            "This host trusts this root from now on.\n{}",
+            view.text()
+        )),
     }
     Ok(Exit::Done)
 }
@@ -71,8 +91,10 @@ fn add(
 fn ask(root: &RootFile) -> Result<Fingerprint, CommandError> {
     let fingerprint = root.fingerprint();
     if !output::answerable() {
-        return Err(CommandError::usage("a root is trusted only after its fingerprint was compared")
-            .hint("say what the sender told you: --fingerprint HEX"));
+        return Err(CommandError::usage(
+            "a root is trusted only after its fingerprint was compared",
+        )
+        .hint("say what the sender told you: --fingerprint HEX"));
     }
     output::words(&RootView::of(root).text());
     output::words("Compare it with what the sender told you. Type the first word to trust it:");
@@ -82,7 +104,10 @@ fn ask(root: &RootFile) -> Result<Fingerprint, CommandError> {
     if words.split(' ').next() == Some(answer.trim()) {
         return Ok(fingerprint);
     }
-    Err(CommandError::new(Exit::Untrusted, "not confirmed; nothing was trusted"))
+    Err(CommandError::new(
+        Exit::Untrusted,
+        "not confirmed; nothing was trusted",
+    ))
 }
 
 fn list(layout: &Layout, format: Format) -> CommandResult {
@@ -95,7 +120,10 @@ fn list(layout: &Layout, format: Format) -> CommandResult {
         .map(|stored| RootFile::parse(&stored.root.bytes()).map(|root| RootView::of(&root)))
         .collect::<Result<Vec<_>, _>>()?;
     match format {
-        Format::Json => output::json(&RootList { schema: "maas-appliance/trust-list/v1", roots: views })?,
+        Format::Json => output::json(&RootList {
+            schema: "maas-appliance/trust-list/v1",
+            roots: views,
+        })?,
         Format::Text if views.is_empty() => output::words("This host trusts nobody yet."),
         Format::Text => {
             for view in views {
@@ -110,7 +138,10 @@ fn show(layout: &Layout, file: Option<&Utf8Path>, format: Format) -> CommandResu
     let bytes = match file {
         Some(file) => fs_err::read(file)?,
         None => {
-            let newest = TrustDb::read(layout)?.map(|db| db.newest_root()).transpose()?.flatten();
+            let newest = TrustDb::read(layout)?
+                .map(|db| db.newest_root())
+                .transpose()?
+                .flatten();
             let newest = newest.ok_or_else(|| {
                 CommandError::new(Exit::NotFound, "this host trusts nobody yet")
                     .hint("maas-appliance trust add MEDIA/MAAS/BUNDLE/metadata/1.root.json")
@@ -178,7 +209,11 @@ impl RootView {
             .iter()
             .map(|key| {
                 let short: String = key.id.chars().take(12).collect();
-                if key.signed { format!("{short} (has signed)") } else { short }
+                if key.signed {
+                    format!("{short} (has signed)")
+                } else {
+                    short
+                }
             })
             .collect();
         // Two lines of eight groups: a telephone call has a natural pause there.

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use jiff::tz::TimeZone;
+use maas_keys::SiteTimeZone;
 use maas_types::EngineKind;
 use serde::Deserialize;
 use toml::Spanned;
@@ -89,7 +89,8 @@ impl Reader<'_> {
     ) -> SocketAddr {
         raw.listen.as_ref().map_or(default, |value| {
             self.read(key, example, value, default, |text| {
-                text.parse().map_err(|_| "is not an address and a port".to_owned())
+                text.parse()
+                    .map_err(|_| "is not an address and a port".to_owned())
             })
         })
     }
@@ -120,35 +121,56 @@ impl Reader<'_> {
                     .collect()
             },
         );
-        let time_zone = raw.time_zone.as_ref().map_or(TimeZone::UTC, |zone| {
+        let utc = || "UTC".to_owned();
+        let time_zone = raw.time_zone.as_ref().map_or_else(utc, |zone| {
             let example = "time_zone = \"Europe/Berlin\"";
-            self.read("site.time_zone", example, zone, TimeZone::UTC, |text| {
-                TimeZone::get(text).map_err(|_| "is not a time zone of the IANA database".to_owned())
+            self.read("site.time_zone", example, zone, utc(), |text| {
+                let known = SiteTimeZone::named(text).map(|_| text.to_owned());
+                known.map_err(|_| "is not a time zone of the IANA database".to_owned())
             })
         });
-        Site { names, addresses, time_zone }
+        Site {
+            names,
+            addresses,
+            time_zone,
+        }
     }
 
     fn engines(&mut self, raw: RawEngines) -> Engines {
         let device = raw.device.as_ref().map_or(Device::Auto, |value| {
-            self.read("engines.device", "device = \"auto\"", value, Device::Auto, |text| match text {
-                "auto" => Ok(Device::Auto),
-                "cpu" => Ok(Device::Cpu),
-                "gpu" => Ok(Device::Gpu),
-                _ => Err("is none of `auto`, `cpu`, `gpu`".to_owned()),
-            })
+            self.read(
+                "engines.device",
+                "device = \"auto\"",
+                value,
+                Device::Auto,
+                |text| match text {
+                    "auto" => Ok(Device::Auto),
+                    "cpu" => Ok(Device::Cpu),
+                    "gpu" => Ok(Device::Gpu),
+                    _ => Err("is none of `auto`, `cpu`, `gpu`".to_owned()),
+                },
+            )
         });
         let kind = raw.kind.as_ref().map_or(EngineKind::Vllm, |value| {
-            self.read("engines.kind", "kind = \"vllm\"", value, EngineKind::Vllm, |text| match text {
-                "vllm" => Ok(EngineKind::Vllm),
-                "simulated" => Ok(EngineKind::Simulated),
-                _ => Err("is none of `vllm`, `simulated`".to_owned()),
-            })
+            self.read(
+                "engines.kind",
+                "kind = \"vllm\"",
+                value,
+                EngineKind::Vllm,
+                |text| match text {
+                    "vllm" => Ok(EngineKind::Vllm),
+                    "simulated" => Ok(EngineKind::Simulated),
+                    _ => Err("is none of `vllm`, `simulated`".to_owned()),
+                },
+            )
         });
         Engines {
             device,
             kind,
-            vllm: raw.vllm.unwrap_or_else(|| "/usr/bin/vllm".to_owned()).into(),
+            vllm: raw
+                .vllm
+                .unwrap_or_else(|| "/usr/bin/vllm".to_owned())
+                .into(),
             // Long enough for a long answer, short enough for a person who waits for a shutdown.
             drain_seconds: raw.drain_seconds.unwrap_or(30),
             simulate: raw.simulate,
@@ -169,7 +191,10 @@ impl Reader<'_> {
             }
             value.into_inner()
         });
-        Gpus { library: raw.library.map(Into::into), interval_seconds }
+        Gpus {
+            library: raw.library.map(Into::into),
+            interval_seconds,
+        }
     }
 }
 
@@ -178,7 +203,9 @@ fn dns_name(text: &str) -> Result<String, String> {
         (1..=63).contains(&label.len())
             && !label.starts_with('-')
             && !label.ends_with('-')
-            && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+            && label
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b == b'-')
     };
     if text.len() <= 253 && text.split('.').all(label) {
         Ok(text.to_ascii_lowercase())
@@ -189,12 +216,11 @@ fn dns_name(text: &str) -> Result<String, String> {
 
 impl RawConfig {
     /// What the file means, or everything that is wrong with it.
-    pub(super) fn validate(
-        self,
-        text: &str,
-        hostname: &str,
-    ) -> Result<Config, Vec<ConfigProblem>> {
-        let mut reader = Reader { text, problems: Vec::new() };
+    pub(super) fn validate(self, text: &str, hostname: &str) -> Result<Config, Vec<ConfigProblem>> {
+        let mut reader = Reader {
+            text,
+            problems: Vec::new(),
+        };
         // Every interface: developers on the internal network are whom this is for. Metrics are for
         // the host itself until somebody says otherwise.
         let everywhere = SocketAddr::from(([0, 0, 0, 0], 8443));
@@ -216,6 +242,10 @@ impl RawConfig {
             engines: reader.engines(self.engines),
             gpus: reader.gpus(self.gpus),
         };
-        if reader.problems.is_empty() { Ok(config) } else { Err(reader.problems) }
+        if reader.problems.is_empty() {
+            Ok(config)
+        } else {
+            Err(reader.problems)
+        }
     }
 }

@@ -82,7 +82,7 @@ impl AdminError {
         let mut cause: Option<&dyn std::error::Error> = match self {
             Self::Keys(error) => Some(error),
             Self::Body(rejection) => return format!("{self}: {}", rejection.body_text()),
-            other => Some(other),
+            Self::NoSuchPath | Self::Name(_) | Self::Entropy | Self::Bug => Some(self),
         };
         let mut parts = Vec::new();
         while let Some(error) = cause {

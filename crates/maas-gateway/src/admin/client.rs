@@ -19,7 +19,7 @@ use tokio::net::UnixStream;
 use super::wire::{CreatedKey, Problem, Status};
 
 /// How long an answer may take. Why 60 s: a usage report over years on a slow disk takes seconds.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Talks to a running gateway. Each call is a connection of its own.
 #[derive(Debug, Clone)]
@@ -222,13 +222,13 @@ impl Client {
 
     fn unreachable(&self, source: std::io::Error) -> ClientError {
         let socket = self.socket.clone();
-        match source.kind() {
-            std::io::ErrorKind::PermissionDenied => ClientError::NotAllowed {
+        if source.kind() == std::io::ErrorKind::PermissionDenied {
+            return ClientError::NotAllowed {
                 socket,
                 source: Some(source),
-            },
-            _ => ClientError::NotRunning { socket, source },
+            };
         }
+        ClientError::NotRunning { socket, source }
     }
 
     /// The gateway closes the connection of a user who may not administer without a word.

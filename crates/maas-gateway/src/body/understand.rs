@@ -97,13 +97,19 @@ pub(crate) fn understand(api: Api, scope: &Scope, body: Bytes) -> Result<Underst
     if fields.flag("background")? && api == Api::Responses {
         return Err(Refusal::Background);
     }
-    let streaming = match api.can_stream() && fields.flag("stream")? {
-        true => Streaming::Yes,
-        false => Streaming::No,
+    let streaming = if api.can_stream() && fields.flag("stream")? {
+        Streaming::Yes
+    } else {
+        Streaming::No
     };
     let per_prompt = match api {
         Api::Chat | Api::Completions => fields.number("n")?.unwrap_or(1),
-        _ => 1,
+        Api::Responses
+        | Api::Messages
+        | Api::CountTokens
+        | Api::Embeddings
+        | Api::Tokenize
+        | Api::Detokenize => 1,
     };
     Ok(Understood {
         api,
@@ -198,9 +204,11 @@ fn usage_wanted(
     streaming: Streaming,
     fields: &Fields<'_>,
 ) -> Result<UsageWanted, Refusal> {
-    let options = match (api, streaming) {
-        (Api::Chat | Api::Completions, Streaming::Yes) => fields.raw("stream_options"),
-        _ => None,
+    let asks = matches!(api, Api::Chat | Api::Completions) && streaming == Streaming::Yes;
+    let options = if asks {
+        fields.raw("stream_options")
+    } else {
+        None
     };
     let Some(options) = options else {
         return Ok(UsageWanted::No);

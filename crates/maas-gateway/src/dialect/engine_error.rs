@@ -1,7 +1,7 @@
 //! What an engine says when it refuses or fails, in the words of the client's dialect.
 //!
 //! vLLM 0.32 has four shapes (recorded): `{"error":{"message","type","param","code":404}}`,
-//! `{"detail":"Not Found"}` and `{"detail":[…]}` of FastAPI, `{"error":"Unauthorized"}`, and
+//! `{"detail":"Not Found"}` and `{"detail":[…]}` of `FastAPI`, `{"error":"Unauthorized"}`, and
 //! `{"type":"error","error":{"type","message"}}` on the Anthropic routes. Whatever stands before it
 //! may answer in HTML.
 
@@ -98,7 +98,7 @@ fn message(said: &Value) -> Option<String> {
     })
 }
 
-/// One of FastAPI's findings: `body.messages.0.role: Input should be 'user'`. Its `input` is left
+/// One of `FastAPI`'s findings: `body.messages.0.role: Input should be 'user'`. Its `input` is left
 /// out, because it repeats what the client wrote.
 fn finding(finding: &Value) -> Option<String> {
     let what = finding["msg"].as_str()?;

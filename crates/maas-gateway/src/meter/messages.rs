@@ -76,7 +76,7 @@ impl Messages {
             "message_delta" => {
                 if let Some(usage) = event.usage {
                     usage.update(&mut self.usage);
-                    self.counted = usage.output_tokens.is_some();
+                    self.counted = usage.output.is_some();
                 }
                 match event.delta.and_then(|delta| delta.stop_reason).as_deref() {
                     Some("abort") => {

@@ -1,18 +1,15 @@
 //! The gate: what passes here has a permit, and only what passes here can be forwarded.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use maas_keys::{Ask, LimitRefusal, LimitState, Permit, Principal};
 use maas_metrics::InFlight;
-use maas_types::{EngineState, Outcome, Usage};
+use maas_types::{EngineId, EngineState, Outcome, Usage};
 
 use super::arrive::Arrived;
 use crate::{
-    body::understand::Understood,
-    engine::table::View,
-    gateway::Shared,
-    refusal::Refusal,
-    route::{Api, Billing},
+    body::understand::Understood, engine::table::View, gateway::Shared, refusal::Refusal,
+    route::Billing,
 };
 
 /// Tokens to reserve for an answer without a bound when the engine has not said how long it can be.
@@ -22,16 +19,10 @@ const UNBOUNDED_OUTPUT: u64 = 4_096;
 /// Leave to be forwarded. Private fields: [`admit`] alone makes one.
 #[derive(Debug)]
 pub(crate) struct Admitted {
-    passage: Passage,
+    /// `None` where nothing is billed: counting tokens computes none.
+    permit: Option<Permit>,
     who: Principal,
     in_flight: InFlight,
-}
-
-#[derive(Debug)]
-enum Passage {
-    Billed(Permit),
-    /// Nothing to bill: counting tokens computes none.
-    Free,
 }
 
 /// What is left of an [`Admitted`] when its request has ended.
@@ -50,20 +41,22 @@ pub(crate) fn admit(
     request: &Understood,
 ) -> Result<Admitted, Refusal> {
     let context = known_and_ready(view, &who, request)?;
-    let passage = match request.api.billing() {
-        Billing::Free => Passage::Free,
+    let permit = match request.api.billing() {
+        Billing::Free => None,
         Billing::Tokens => {
             let ask = ask(arrived, request, context);
             let permit = shared.registry.admit(&who, ask, arrived.at);
-            Passage::Billed(permit.map_err(|refusal| match refusal {
-                LimitRefusal::ModelNotAllowed => unknown(request),
-                other => Refusal::Limit(other),
+            Some(permit.map_err(|why| {
+                if why == LimitRefusal::ModelNotAllowed {
+                    return unknown(request);
+                }
+                Refusal::Limit(why)
             })?)
         }
     };
     let in_flight = shared.metrics.admitted(&request.model);
     Ok(Admitted {
-        passage,
+        permit,
         who,
         in_flight,
     })
@@ -124,11 +117,7 @@ fn ask(arrived: &Arrived, request: &Understood, context: Option<u64>) -> Ask {
         request: arrived.id.clone(),
         model: request.model.clone(),
         requested_as: None,
-        route: match request.api {
-            Api::Tokenize => "/v1/tokenize",
-            Api::Detokenize => "/v1/detokenize",
-            other => other.engine_path(),
-        },
+        route: request.api.engine_path(),
         input_estimate: prompt,
         max_output: request
             .most_output
@@ -138,74 +127,49 @@ fn ask(arrived: &Arrived, request: &Understood, context: Option<u64>) -> Ask {
 }
 
 impl Admitted {
-    /// Who asks.
-    pub(crate) fn who(&self) -> &Principal {
-        &self.who
-    }
-
     /// What all answers together may have, tokens.
     pub(crate) fn output_cap(&self) -> Option<u64> {
-        match &self.passage {
-            Passage::Billed(permit) => permit.output_cap(),
-            Passage::Free => None,
-        }
+        self.permit.as_ref().and_then(Permit::output_cap)
     }
 
     /// Where the limits stand.
     pub(crate) fn limits(&self) -> LimitState {
-        match &self.passage {
-            Passage::Billed(permit) => permit.limits(),
-            Passage::Free => LimitState::default(),
-        }
+        self.permit.as_ref().map(Permit::limits).unwrap_or_default()
     }
 
-    /// Waits until the key is revoked.
+    /// Waits until the key is revoked. What is not billed ends before anybody could notice.
     pub(crate) async fn revoked(&self) {
-        match &self.passage {
-            Passage::Billed(permit) => permit.revoked().cancelled().await,
-            // It has ended before anybody could notice.
-            Passage::Free => std::future::pending().await,
+        match &self.permit {
+            Some(permit) => permit.revoked().cancelled().await,
+            None => std::future::pending().await,
         }
     }
 
     /// Notes which engine has it.
-    pub(crate) fn sent_to(&mut self, engine: &maas_types::EngineId) {
-        if let Passage::Billed(permit) = &mut self.passage {
+    pub(crate) fn sent_to(&mut self, engine: &EngineId) {
+        if let Some(permit) = &mut self.permit {
             permit.sent_to(engine.clone());
         }
     }
 
     /// Notes what is known to have been used so far.
     pub(crate) fn observe(&mut self, usage: Usage) {
-        if let Passage::Billed(permit) = &mut self.passage {
+        if let Some(permit) = &mut self.permit {
             permit.observe(usage);
         }
     }
 
     /// Bills it. Returns what was billed.
-    pub(crate) fn settle(
-        self,
-        usage: Usage,
-        outcome: Outcome,
-        took: std::time::Duration,
-    ) -> (Usage, Ended) {
-        let usage = match (self.passage, outcome) {
-            (Passage::Billed(permit), Outcome::EngineRefused) => {
-                permit.settle(Usage::default(), outcome, took);
-                Usage::default()
-            }
-            (Passage::Billed(permit), _) => {
-                permit.settle(usage, outcome, took);
-                usage
-            }
-            (Passage::Free, _) => Usage::default(),
+    pub(crate) fn settle(self, usage: Usage, outcome: Outcome, took: Duration) -> (Usage, Ended) {
+        let free = self.permit.is_none() || outcome == Outcome::EngineRefused;
+        let usage = if free { Usage::default() } else { usage };
+        if let Some(permit) = self.permit {
+            permit.settle(usage, outcome, took);
+        }
+        let ended = Ended {
+            who: self.who,
+            _in_flight: self.in_flight,
         };
-        (
-            usage,
-            Ended {
-                who: self.who,
-                _in_flight: self.in_flight,
-            },
-        )
+        (usage, ended)
     }
 }

@@ -155,9 +155,10 @@ fn ready(shared: &Shared) -> Reply {
         engines_ready,
         engines: view.engines.len(),
     };
-    let status = match readiness.ready {
-        true => StatusCode::OK,
-        false => StatusCode::SERVICE_UNAVAILABLE,
+    let status = if readiness.ready {
+        StatusCode::OK
+    } else {
+        StatusCode::SERVICE_UNAVAILABLE
     };
     reply::json(
         status,

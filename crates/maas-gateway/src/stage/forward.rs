@@ -28,7 +28,7 @@ use crate::{
 /// about 180 MiB; beyond it the engine is not answering the request.
 const LARGEST_ANSWER: usize = 256 * 1024 * 1024;
 
-/// The largest error body that is looked at, bytes. Why 1 MiB: FastAPI repeats the request in it.
+/// The largest error body that is looked at, bytes. Why 1 MiB: `FastAPI` repeats the request in it.
 const LARGEST_ERROR: usize = 1024 * 1024;
 
 /// An engine that has begun to answer.

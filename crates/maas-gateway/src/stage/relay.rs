@@ -182,6 +182,11 @@ impl Relay {
                     Ok(())
                 }
                 Event::End if self.progress == Progress::Settled => {
+                    // Bytes after the last event, if there are any, are the client's as well.
+                    let rest = self.frames.rest();
+                    if !rest.is_empty() {
+                        drop(self.send(rest).await);
+                    }
                     opened.exchange.finished(&opened.engine);
                     return;
                 }
@@ -294,10 +299,21 @@ impl Relay {
         let already_ended = self.progress == Progress::Settled;
         match outcome {
             // Nothing came of it, and that is not the client's doing.
-            Outcome::EngineFailed | Outcome::EngineRefused if !served => {
+            Outcome::EngineFailed
+            | Outcome::EngineRefused
+            | Outcome::TimedOut
+            | Outcome::ShutDown
+                if !served =>
+            {
                 self.settlement.finish_unserved(outcome, StatusCode::OK);
             }
-            _ => self.settlement.finish(outcome, StatusCode::OK),
+            Outcome::Complete
+            | Outcome::ClientGone
+            | Outcome::EngineFailed
+            | Outcome::EngineRefused
+            | Outcome::TimedOut
+            | Outcome::Revoked
+            | Outcome::ShutDown => self.settlement.finish(outcome, StatusCode::OK),
         }
         if let Some(said) = said.filter(|_| !already_ended) {
             let id = self.settlement.id.clone();

@@ -63,18 +63,24 @@ impl Store {
         if let Some(missing) = self.missing(Some(db), bundle, &located, media)? {
             return Err(StoreError::Missing(Box::new(missing)));
         }
-        let mut run = Run {
-            store: self,
-            lock,
-            db,
-            media,
-            binary: bundle.bill().binary,
+        let binary = bundle.bill().binary;
+        self.take(
+            Run::new(self, lock, db, media, binary),
+            located.blobs(),
             progress,
-            done: Ingested::default(),
-        };
-        run.plan(located.blobs())?;
-        for blob in located.blobs() {
-            run.blob(blob)?;
+        )
+    }
+
+    /// Brings in located blobs, which came from a verified bundle.
+    fn take(
+        &self,
+        mut run: Run<'_>,
+        blobs: &[LocatedBlob<'_>],
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<Ingested, StoreError> {
+        run.plan(blobs, progress)?;
+        for blob in blobs {
+            run.blob(blob, progress)?;
         }
         Ok(run.done)
     }
@@ -129,12 +135,32 @@ struct Run<'a> {
     db: &'a TrustDb,
     media: &'a [&'a dyn Media],
     binary: Digest,
-    progress: &'a mut dyn FnMut(Progress),
     done: Ingested,
 }
 
-impl Run<'_> {
-    fn plan(&mut self, blobs: &[LocatedBlob<'_>]) -> Result<(), StoreError> {
+impl<'a> Run<'a> {
+    fn new(
+        store: &'a Store,
+        lock: &'a Lock,
+        db: &'a TrustDb,
+        media: &'a [&'a dyn Media],
+        binary: Digest,
+    ) -> Self {
+        Self {
+            store,
+            lock,
+            db,
+            media,
+            binary,
+            done: Ingested::default(),
+        }
+    }
+
+    fn plan(
+        &self,
+        blobs: &[LocatedBlob<'_>],
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<(), StoreError> {
         let (mut to_read, mut here) = (0, 0);
         let mut wanted = HashSet::new();
         for LocatedBlob { blob, .. } in blobs {
@@ -147,7 +173,7 @@ impl Run<'_> {
             here += present;
             to_read += blob.size - present;
         }
-        (self.progress)(Progress::Planned { to_read, here });
+        progress(Progress::Planned { to_read, here });
         self.lock.disk().make_folder(&self.store.staging)?;
         self.clear_staging(&wanted)
     }
@@ -173,18 +199,22 @@ impl Run<'_> {
         Ok(())
     }
 
-    fn blob(&mut self, located: &LocatedBlob<'_>) -> Result<(), StoreError> {
+    fn blob(
+        &mut self,
+        located: &LocatedBlob<'_>,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<(), StoreError> {
         let blob = located.blob;
-        if self.is_here(blob)? {
+        if self.is_here(blob, progress)? {
             self.done.blobs_present += 1;
             self.done.bytes_present += blob.size;
             return Ok(());
         }
         let mut staging = Staging::open(self.store, self.lock, self.db, blob)?;
         self.done.bytes_resumed += staging.resumed_bytes();
-        (self.progress)(Progress::Rehashed(staging.resumed_bytes()));
+        progress(Progress::Rehashed(staging.resumed_bytes()));
         for number in staging.parts_done()..part_count(blob) {
-            let copied = copy_object(&mut staging, self.media, located, number, self.progress);
+            let copied = copy_object(&mut staging, self.media, located, number, progress);
             let copied = match copied {
                 Ok(copied) => copied,
                 Err(error) => return Err(self.abandon(staging, error)),
@@ -201,7 +231,7 @@ impl Run<'_> {
         self.keep(&staging, blob)?;
         self.done.blobs_written += 1;
         self.done.bytes_written += blob.size - staging.resumed_bytes();
-        (self.progress)(Progress::Stored(blob.digest));
+        progress(Progress::Stored(blob.digest));
         Ok(())
     }
 
@@ -225,7 +255,11 @@ impl Run<'_> {
     }
 
     /// Whether the blob is in the store. One that the journal does not know is hashed first.
-    fn is_here(&mut self, blob: &Blob) -> Result<bool, StoreError> {
+    fn is_here(
+        &mut self,
+        blob: &Blob,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<bool, StoreError> {
         match self.store.presence(Some(self.db), blob)? {
             Presence::Absent | Presence::Staged(_) => return Ok(false),
             Presence::Stored => {}
@@ -233,7 +267,7 @@ impl Run<'_> {
                 let path = self.store.path(&blob.digest);
                 let found = super::staging::hash_file(&path)?;
                 self.done.bytes_resumed += blob.size;
-                (self.progress)(Progress::Rehashed(blob.size));
+                progress(Progress::Rehashed(blob.size));
                 if found != blob.digest {
                     self.lock.disk().remove_file(&path)?;
                     return Ok(false);
@@ -268,3 +302,6 @@ impl Run<'_> {
 fn part_count(blob: &Blob) -> usize {
     blob.parts.len().max(1)
 }
+
+#[cfg(test)]
+mod tests;

@@ -46,7 +46,7 @@ pub(super) fn why(record: &ExitRecord) -> String {
         Cause::ShimLost { detail } => detail.clone(),
     };
     if let Some(line) = &record.line {
-        text = format!("{text}: {line}");
+        text = format!("{text}: {}", line.trim_end_matches('.'));
     }
     text
 }
@@ -72,7 +72,9 @@ pub(super) fn given_up(why: &str, give_up: GiveUp, log: Option<&Utf8Path>) -> St
 pub(super) fn unkillable(why: &str, pids: &[u32]) -> String {
     let pids: Vec<_> = pids.iter().map(ToString::to_string).collect();
     let pids = pids.join(", ");
-    format!("{why}; its processes {pids} hang in the kernel and hold its GPUs until a reboot")
+    format!(
+        "{why}; its processes {pids} hang in the kernel, and hold what they have until a reboot"
+    )
 }
 
 pub(super) fn sweeping(record: Option<&ExitRecord>) -> String {

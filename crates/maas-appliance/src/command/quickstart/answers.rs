@@ -75,8 +75,16 @@ pub(super) async fn ask_in_three_dialects(
                 format!("POST {} answered {status}: {answer}", dialect.path),
             ));
         }
-        let text = answer.pointer(dialect.text).and_then(Value::as_str).unwrap_or_default();
-        let tokens = |at| answer.pointer(at).and_then(Value::as_u64).unwrap_or_default();
+        let text = answer
+            .pointer(dialect.text)
+            .and_then(Value::as_str)
+            .unwrap_or_default();
+        let tokens = |at| {
+            answer
+                .pointer(at)
+                .and_then(Value::as_u64)
+                .unwrap_or_default()
+        };
         output::words(&format!(
             "\n> POST {}   {QUESTION}\n< {status}   {}\n  {} tokens in, {} out",
             dialect.path,

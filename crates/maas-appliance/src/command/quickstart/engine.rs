@@ -15,7 +15,11 @@ use crate::{
 #[derive(Debug)]
 pub(crate) enum Choice {
     /// A real vLLM at this path with the model in this folder.
-    Vllm { program: Utf8PathBuf, folder: Utf8PathBuf, model: ModelName },
+    Vllm {
+        program: Utf8PathBuf,
+        folder: Utf8PathBuf,
+        model: ModelName,
+    },
     /// The simulated engine with a model folder of a few made-up files.
     Simulated { model: ModelName, why: &'static str },
 }
@@ -28,12 +32,11 @@ pub(super) fn choose(args: &QuickstartArgs) -> Result<Choice, CommandError> {
         (QuickstartEngine::Simulated, _, Some(_)) => Err(CommandError::usage(
             "the simulated engine has no use for --model: it reads no weights",
         )),
-        (QuickstartEngine::Vllm, None, _) => Err(CommandError::new(
-            Exit::NotFound,
-            "no vLLM on the PATH",
-        )
-        .hint("say where it is: --vllm FILE")
-        .hint("or fetch one for the CPU: tests/scripts/real-vllm.sh")),
+        (QuickstartEngine::Vllm, None, _) => {
+            Err(CommandError::new(Exit::NotFound, "no vLLM on the PATH")
+                .hint("say where it is: --vllm FILE")
+                .hint("or fetch one for the CPU: tests/scripts/real-vllm.sh"))
+        }
         (QuickstartEngine::Vllm, Some(_), None) => {
             Err(CommandError::usage("a real vLLM needs a model").hint("say which: --model DIR"))
         }
@@ -51,25 +54,42 @@ pub(super) fn choose(args: &QuickstartArgs) -> Result<Choice, CommandError> {
 }
 
 fn simulated(why: &'static str) -> Result<Choice, CommandError> {
-    let model = "rehearsal".parse().map_err(|error| CommandError::new(Exit::Bug, error))?;
+    let model = "rehearsal"
+        .parse()
+        .map_err(|error| CommandError::new(Exit::Bug, error))?;
     Ok(Choice::Simulated { model, why })
 }
 
 fn real(program: Utf8PathBuf, folder: &Utf8Path) -> Result<Choice, CommandError> {
     let folder = folder.canonicalize_utf8()?;
     if !folder.join("config.json").is_file() {
-        return Err(CommandError::new(Exit::NotFound, format!("{folder} has no config.json"))
-            .hint("--model wants a folder with safetensors, config.json and a tokenizer"));
+        return Err(
+            CommandError::new(Exit::NotFound, format!("{folder} has no config.json"))
+                .hint("--model wants a folder with safetensors, config.json and a tokenizer"),
+        );
     }
-    let model = folder.file_name().unwrap_or("model").parse().map_err(|error: maas_types::NameError| CommandError::usage(error.to_string()))?;
-    Ok(Choice::Vllm { program: program.canonicalize_utf8()?, folder, model })
+    let model = folder
+        .file_name()
+        .unwrap_or("model")
+        .parse()
+        .map_err(|error: maas_types::NameError| CommandError::usage(error.to_string()))?;
+    Ok(Choice::Vllm {
+        program: program.canonicalize_utf8()?,
+        folder,
+        model,
+    })
 }
 
 /// `vllm` on the PATH.
-#[expect(clippy::disallowed_methods, reason = "the binary is where the environment is read")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the binary is where the environment is read"
+)]
 fn on_path() -> Option<Utf8PathBuf> {
     let path = std::env::var("PATH").ok()?;
-    path.split(':').map(|folder| Utf8Path::new(folder).join("vllm")).find(|file| file.is_file())
+    path.split(':')
+        .map(|folder| Utf8Path::new(folder).join("vllm"))
+        .find(|file| file.is_file())
 }
 
 impl Choice {
@@ -83,7 +103,9 @@ impl Choice {
     /// Says plainly what will answer.
     pub(super) fn sentence(&self) -> String {
         match self {
-            Self::Vllm { program, folder, .. } => {
+            Self::Vllm {
+                program, folder, ..
+            } => {
                 format!("Engine: the real vLLM at {program}, with the model in {folder}.")
             }
             Self::Simulated { why, .. } => format!(
@@ -107,9 +129,10 @@ impl Choice {
         let port = stage.port();
         let (kind, vllm) = match self {
             Self::Vllm { program, .. } => ("vllm", format!("vllm = \"{program}\"\n")),
-            Self::Simulated { .. } => {
-                ("simulated", "simulate = \"load=1s,first_token=60ms,token=15ms\"\n".to_owned())
-            }
+            Self::Simulated { .. } => (
+                "simulated",
+                "simulate = \"load=1s,first_token=60ms,token=15ms\"\n".to_owned(),
+            ),
         };
         format!(
             "[site]\nnames = [\"localhost\"]\naddresses = [\"127.0.0.1\"]\n\n\

@@ -25,7 +25,9 @@ pub(super) struct HttpsClient {
 
 impl std::fmt::Debug for HttpsClient {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("HttpsClient").field("port", &self.port).finish_non_exhaustive()
+        f.debug_struct("HttpsClient")
+            .field("port", &self.port)
+            .finish_non_exhaustive()
     }
 }
 
@@ -47,7 +49,11 @@ impl HttpsClient {
         .map_err(failed)?
         .with_root_certificates(roots)
         .with_no_client_auth();
-        Ok(Self { port, tls: TlsConnector::from(Arc::new(config)), key: key.to_owned() })
+        Ok(Self {
+            port,
+            tls: TlsConnector::from(Arc::new(config)),
+            key: key.to_owned(),
+        })
     }
 
     /// Posts a JSON body and returns status and JSON of the answer.
@@ -59,8 +65,9 @@ impl HttpsClient {
         let stream = TcpStream::connect(("127.0.0.1", self.port)).await?;
         let name = ServerName::try_from("localhost").map_err(failed)?;
         let stream = self.tls.connect(name, stream).await?;
-        let (mut sender, connection) =
-            http1::handshake(TokioIo::new(stream)).await.map_err(failed)?;
+        let (mut sender, connection) = http1::handshake(TokioIo::new(stream))
+            .await
+            .map_err(failed)?;
         let mut tasks = JoinSet::new();
         tasks.spawn(connection);
         let request = Request::post(path)
@@ -71,7 +78,12 @@ impl HttpsClient {
             .map_err(failed)?;
         let response = sender.send_request(request).await.map_err(failed)?;
         let status = response.status();
-        let bytes = response.into_body().collect().await.map_err(failed)?.to_bytes();
+        let bytes = response
+            .into_body()
+            .collect()
+            .await
+            .map_err(failed)?
+            .to_bytes();
         Ok((status, serde_json::from_slice(&bytes).map_err(failed)?))
     }
 }

@@ -36,14 +36,15 @@ pub(super) fn prepare(stage: &Stage, choice: &Choice) -> Result<String, CommandE
 }
 
 /// The recipe that names the model.
-pub(super) fn recipe(choice: &Choice) -> String {
+pub(super) fn recipe(stage: &Stage, choice: &Choice) -> String {
     let folder = match choice {
         Choice::Simulated { .. } => "rehearsal-model".to_owned(),
         Choice::Vllm { folder, .. } => folder.to_string(),
     };
     format!(
-        "bundle = \"quickstart-1\"\nepoch = 1\nversion = \"quickstart\"\n\n\
-         [[model]]\nmanifest = \"model.toml\"\nfolder = \"{folder}\"\n"
+        "bundle = \"quickstart-1\"\nepoch = 1\nversion = \"quickstart\"\nbinary = \"{}\"\n\n\
+         [[model]]\nmanifest = \"model.toml\"\nfolder = \"{folder}\"\n",
+        stage.appliance(),
     )
 }
 
@@ -52,8 +53,14 @@ fn trained_context(folder: &Utf8Path) -> Result<u64, CommandError> {
     let path = folder.join("config.json");
     let config: Value = serde_json::from_str(&fs_err::read_to_string(&path)?)
         .map_err(|error| CommandError::new(Exit::Content, format!("{path}: {error}")))?;
-    let length = ["/max_position_embeddings", "/text_config/max_position_embeddings"];
-    Ok(length.iter().find_map(|at| config.pointer(at)?.as_u64()).unwrap_or(CONTEXT))
+    let length = [
+        "/max_position_embeddings",
+        "/text_config/max_position_embeddings",
+    ];
+    Ok(length
+        .iter()
+        .find_map(|at| config.pointer(at)?.as_u64())
+        .unwrap_or(CONTEXT))
 }
 
 /// A folder with the shape of a model: a valid safetensors file, a configuration, a tokenizer.
@@ -64,8 +71,12 @@ fn rehearsal_folder(stage: &Stage) -> Result<(), CommandError> {
         "model_type": "llama",
     });
     stage.write("rehearsal-model/config.json", &format!("{config:#}\n"))?;
-    let tokenizer = json!({ "version": "1.0", "model": { "type": "BPE", "vocab": {}, "merges": [] } });
-    stage.write("rehearsal-model/tokenizer.json", &format!("{tokenizer:#}\n"))?;
+    let tokenizer =
+        json!({ "version": "1.0", "model": { "type": "BPE", "vocab": {}, "merges": [] } });
+    stage.write(
+        "rehearsal-model/tokenizer.json",
+        &format!("{tokenizer:#}\n"),
+    )?;
     let path = stage.path("rehearsal-model/model.safetensors");
     Ok(fs_err::write(path, safetensors(REHEARSAL_WEIGHTS))?)
 }
@@ -91,7 +102,10 @@ mod tests {
         let file = safetensors(10);
         let length = u64::from_le_bytes(file[..8].try_into().unwrap()) as usize;
         let header: Value = serde_json::from_slice(&file[8..8 + length]).unwrap();
-        assert_eq!(header.pointer("/rehearsal/data_offsets/1"), Some(&json!(10)));
+        assert_eq!(
+            header.pointer("/rehearsal/data_offsets/1"),
+            Some(&json!(10))
+        );
         assert_eq!(file.len(), 8 + length + 10);
     }
 }

@@ -35,11 +35,17 @@ impl Services {
         let mut services = Self(Vec::new());
         for (name, words) in [
             ("gpu-agent", &["--root", "host", "gpu-agent"][..]),
-            ("supervisor", &["--root", "host", "supervisor", "--stop-engines"]),
+            (
+                "supervisor",
+                &["--root", "host", "supervisor", "--stop-engines"],
+            ),
             ("gateway", &["--root", "host", "gateway"]),
         ] {
             let log = stage.path(&format!("{name}.log"));
-            output::words(&format!("$ maas-appliance {} 2> {name}.log &", words.join(" ")));
+            output::words(&format!(
+                "$ maas-appliance {} 2> {name}.log &",
+                words.join(" ")
+            ));
             let file = fs_err::File::create(&log)?.into_parts().0;
             let child = stage
                 .process(&[&["--with-parent"], words].concat())
@@ -69,10 +75,16 @@ impl Services {
                     output::words(&text);
                     shown = text;
                 }
-                if let Some(engine) = table.engines.iter().find(|e| e.state == EngineState::Failed) {
+                if let Some(engine) = table
+                    .engines
+                    .iter()
+                    .find(|e| e.state == EngineState::Failed)
+                {
                     let why = engine.reason.clone().unwrap_or_default();
-                    return Err(CommandError::new(Exit::Failed, format!("{}: {why}", engine.id))
-                        .hint(format!("its log is in {}", host.engine_logs())));
+                    return Err(
+                        CommandError::new(Exit::Failed, format!("{}: {why}", engine.id))
+                            .hint(format!("its log is in {}", host.engine_logs())),
+                    );
                 }
                 let ready = |e: &maas_types::EngineEntry| e.state == EngineState::Ready;
                 if !table.engines.is_empty()
@@ -83,8 +95,10 @@ impl Services {
                 }
             }
             if Instant::now() > deadline {
-                return Err(CommandError::new(Exit::Down, "the engine was not ready in time")
-                    .hint(format!("its log is in {}", host.engine_logs())));
+                return Err(
+                    CommandError::new(Exit::Down, "the engine was not ready in time")
+                        .hint(format!("its log is in {}", host.engine_logs())),
+                );
             }
             sleep(LOOK_EVERY).await;
         }
@@ -96,7 +110,11 @@ impl Services {
                 let text = fs_err::read_to_string(&service.log).unwrap_or_default();
                 let tail: Vec<_> = text.lines().rev().take(5).collect();
                 let tail: Vec<_> = tail.into_iter().rev().collect();
-                let message = format!("the {} ended ({status}):\n{}", service.name, tail.join("\n"));
+                let message = format!(
+                    "the {} ended ({status}):\n{}",
+                    service.name,
+                    tail.join("\n")
+                );
                 return Err(CommandError::new(Exit::Failed, message));
             }
         }
@@ -108,8 +126,9 @@ impl Services {
         loop {
             for service in &self.0 {
                 let stat = format!("/proc/{}/stat", service.child.id());
-                let zombie = fs_err::read_to_string(stat)
-                    .map_or(true, |stat| stat.rsplit(')').next().is_some_and(|s| s.starts_with(" Z")));
+                let zombie = fs_err::read_to_string(stat).map_or(true, |stat| {
+                    stat.rsplit(')').next().is_some_and(|s| s.starts_with(" Z"))
+                });
                 if zombie {
                     return service.name;
                 }
@@ -127,7 +146,10 @@ impl Services {
                 if Instant::now() > deadline {
                     return Err(CommandError::new(
                         Exit::Failed,
-                        format!("the {} does not end; its log is {}", service.name, service.log),
+                        format!(
+                            "the {} does not end; its log is {}",
+                            service.name, service.log
+                        ),
                     ));
                 }
                 sleep(Duration::from_millis(20)).await;
@@ -142,7 +164,7 @@ impl Drop for Services {
     fn drop(&mut self) {
         while let Some(mut service) = self.0.pop() {
             service.terminate();
-            let _ = service.child.wait();
+            drop(service.child.wait());
         }
     }
 }
@@ -165,7 +187,9 @@ fn progress(table: &EngineTable) -> String {
         .engines
         .iter()
         .map(|engine| {
-            let percent = engine.progress_percent.filter(|_| engine.state != EngineState::Ready);
+            let percent = engine
+                .progress_percent
+                .filter(|_| engine.state != EngineState::Ready);
             let percent = percent.map_or_else(String::new, |percent| format!(" {percent} %"));
             format!("{} {}{percent}", engine.id, engine.state.as_str())
         })

@@ -26,7 +26,9 @@ pub(crate) struct Stage {
 impl Stage {
     /// Empties or creates `folder`.
     pub(super) fn set(folder: &Utf8Path, appliance: Utf8PathBuf) -> Result<Self, CommandError> {
-        let longest = Layout::new(folder.join("host")).engines().join("x".repeat(24));
+        let longest = Layout::new(folder.join("host"))
+            .engines()
+            .join("x".repeat(24));
         if longest.as_str().len() > Layout::LONGEST_SOCKET {
             return Err(CommandError::usage(format!(
                 "the path {folder} is too long for the Unix sockets below it"
@@ -36,15 +38,22 @@ impl Stage {
         if folder.exists() {
             let ours = folder.join(MARKER).exists();
             if !ours && folder.read_dir_utf8()?.next().is_some() {
-                return Err(CommandError::usage(format!("{folder} is not empty and not ours"))
-                    .hint("give another one: --folder DIR"));
+                return Err(
+                    CommandError::usage(format!("{folder} is not empty and not ours"))
+                        .hint("give another one: --folder DIR"),
+                );
             }
             fs_err::remove_dir_all(folder)?;
         }
         fs_err::create_dir_all(folder)?;
         fs_err::write(folder.join(MARKER), "made by `maas-appliance quickstart`\n")?;
         let [port, metrics_port] = [free_port(8443)?, free_port(9464)?];
-        Ok(Self { folder: folder.to_owned(), appliance, port, metrics_port })
+        Ok(Self {
+            folder: folder.to_owned(),
+            appliance,
+            port,
+            metrics_port,
+        })
     }
 
     /// Removes the folder.
@@ -96,7 +105,11 @@ impl Stage {
     pub(super) fn random_words(&self) -> Result<String, CommandError> {
         let mut bytes = [0_u8; 16];
         getrandom::fill(&mut bytes).map_err(|error| CommandError::new(Exit::Failed, error))?;
-        Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>() + "\n")
+        Ok(bytes
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect::<String>()
+            + "\n")
     }
 
     /// Announces what comes next.
@@ -125,17 +138,26 @@ impl Stage {
     }
 
     /// A process of this binary in this folder.
-    #[expect(clippy::disallowed_methods, reason = "the quickstart's one spawning seam")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the quickstart's one spawning seam"
+    )]
     pub(super) fn process(&self, words: &[&str]) -> Command {
         let mut command = Command::new(&self.appliance);
-        command.args(words).current_dir(&self.folder).stdin(Stdio::null());
+        command
+            .args(words)
+            .current_dir(&self.folder)
+            .stdin(Stdio::null());
         command
     }
 }
 
 fn failed(words: &[&str], code: Option<i32>) -> CommandError {
     let code = code.map_or_else(|| "a signal".to_owned(), |code| format!("exit code {code}"));
-    CommandError::new(Exit::Failed, format!("`maas-appliance {}` ended with {code}", words.join(" ")))
+    CommandError::new(
+        Exit::Failed,
+        format!("`maas-appliance {}` ended with {code}", words.join(" ")),
+    )
 }
 
 /// `wanted` when nobody has it, else any other.

@@ -70,7 +70,7 @@ pub(crate) struct GpuFacts {
 #[derive(Debug, Serialize)]
 pub(crate) struct GatewayFacts {
     pub(crate) uptime_seconds: u64,
-    pub(crate) in_flight: u64,
+    pub(crate) in_flight: usize,
     pub(crate) ledger_healthy: bool,
 }
 
@@ -147,10 +147,10 @@ impl EngineFacts {
 
 impl GatewayFacts {
     async fn ask(layout: &Layout) -> Option<Self> {
-        let status = admin::Client::new(layout.admin_socket()).status().await.ok()?;
+        let status = admin::Client::new(layout).status().await.ok()?;
         Some(Self {
             uptime_seconds: status.uptime_seconds,
-            in_flight: status.in_flight,
+            in_flight: status.engines.iter().map(|engine| engine.in_flight).sum(),
             ledger_healthy: status.ledger_healthy,
         })
     }

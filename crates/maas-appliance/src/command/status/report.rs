@@ -52,18 +52,24 @@ pub(super) struct Problem {
 
 impl<'a> Report<'a> {
     pub(super) fn of(facts: &'a Facts, now: Timestamp) -> Self {
-        let age = facts.table_written.map(|written| now.duration_since(written));
+        let age = facts
+            .table_written
+            .map(|written| now.duration_since(written));
         let mut problems = Vec::new();
         problems.extend(installation(facts));
         problems.extend(gateway(facts));
         problems.extend(supervisor(facts, age));
         problems.extend(models(facts));
         problems.extend(gpus(facts));
-        let health = problems.iter().map(|problem| problem.means).max_by_key(|health| match health {
-            Health::Healthy => 0,
-            Health::Degraded => 1,
-            Health::Down => 2,
-        });
+        let health =
+            problems
+                .iter()
+                .map(|problem| problem.means)
+                .max_by_key(|health| match health {
+                    Health::Healthy => 0,
+                    Health::Degraded => 1,
+                    Health::Down => 2,
+                });
         Self {
             schema: "maas-appliance/status/v1",
             health: health.unwrap_or(Health::Healthy),
@@ -99,8 +105,9 @@ fn gateway(facts: &Facts) -> Option<Problem> {
         Some(gateway) if !gateway.ledger_healthy => Some(Problem {
             id: "P-LEDGER",
             text: "usage cannot be written, so requests are refused".to_owned(),
-            action: "look at the disk below /var/lib/maas-appliance and at journalctl -u maas-gateway"
-                .to_owned(),
+            action:
+                "look at the disk below /var/lib/maas-appliance and at journalctl -u maas-gateway"
+                    .to_owned(),
             means: Health::Down,
         }),
         Some(_) => None,
@@ -115,7 +122,11 @@ fn supervisor(facts: &Facts, age: Option<SignedDuration>) -> Option<Problem> {
             id: "P-SUPERVISOR-DOWN",
             text: "the supervisor has never written its table".to_owned(),
             action,
-            means: if facts.generation.is_some() { Health::Down } else { means },
+            means: if facts.generation.is_some() {
+                Health::Down
+            } else {
+                means
+            },
         }),
         Some(age) if age > TABLE_IS_OLD => Some(Problem {
             id: "P-SUPERVISOR-SILENT",
@@ -147,14 +158,20 @@ fn models(facts: &Facts) -> Vec<Problem> {
                     || "systemctl status maas-supervisor".to_owned(),
                     |engine| format!("read {}", engine.log),
                 ),
-                means: if none_answers { Health::Down } else { Health::Degraded },
+                means: if none_answers {
+                    Health::Down
+                } else {
+                    Health::Degraded
+                },
             }
         })
         .collect()
 }
 
 fn gpus(facts: &Facts) -> Vec<Problem> {
-    let Some(gpus) = &facts.gpus else { return Vec::new() };
+    let Some(gpus) = &facts.gpus else {
+        return Vec::new();
+    };
     let mut problems = Vec::new();
     match &gpus.nvml {
         NvmlHealth::Answering | NvmlHealth::Absent { .. } => {}
@@ -175,7 +192,10 @@ fn gpus(facts: &Facts) -> Vec<Problem> {
         if let Some(xid) = gpu.xids.last() {
             problems.push(Problem {
                 id: "P-XID",
-                text: format!("GPU {} ({}) reported XID {} at {}", gpu.index, gpu.uuid, xid.xid, xid.seen),
+                text: format!(
+                    "GPU {} ({}) reported XID {} at {}",
+                    gpu.index, gpu.uuid, xid.xid, xid.seen
+                ),
                 action: "maas-appliance gpu list".to_owned(),
                 means: Health::Degraded,
             });

@@ -2,13 +2,13 @@
 
 use std::fmt::Write as _;
 
-use comfy_table::{Table, presets};
 use maas_types::{ByteSize, EngineKind, EngineState, NvmlHealth};
 
 use super::{
     facts::{EngineFacts, GpuFacts, ModelFacts},
     report::{Health, Report},
 };
+use crate::output;
 
 /// The whole page.
 pub(super) fn render(report: &Report<'_>) -> String {
@@ -28,7 +28,7 @@ pub(super) fn render(report: &Report<'_>) -> String {
     }
     page.push('\n');
     if !report.models.is_empty() {
-        let _ = writeln!(page, "{}", models(report.models));
+        page.push_str(&models(report.models));
     }
     if let Some(gpus) = report.gpus {
         let _ = writeln!(page, "gpus     {}", gpu_line(gpus));
@@ -40,40 +40,65 @@ pub(super) fn render(report: &Report<'_>) -> String {
             report.url,
             duration(gateway.uptime_seconds),
             gateway.in_flight,
-            if gateway.ledger_healthy { "ok" } else { "FAILING" },
+            if gateway.ledger_healthy {
+                "ok"
+            } else {
+                "FAILING"
+            },
         );
     }
     for problem in &report.problems {
-        let word = if problem.means == Health::Down { "FAIL" } else { "WARN" };
-        let _ = write!(page, "\n{word}  {}  {}\naction: {}\n", problem.id, problem.text, problem.action);
+        let word = if problem.means == Health::Down {
+            "FAIL"
+        } else {
+            "WARN"
+        };
+        let _ = write!(
+            page,
+            "\n{word}  {}  {}\naction: {}\n",
+            problem.id, problem.text, problem.action
+        );
     }
     page
 }
 
-fn models(models: &[ModelFacts]) -> Table {
-    let mut table = Table::new();
-    table.load_preset(presets::NOTHING);
-    table.set_header(["MODEL", "STATE", "ENGINE", "GPU", "CTX", "RESTARTS"]);
-    for model in models {
-        for engine in &model.engines {
-            table.add_row([
+fn models(models: &[ModelFacts]) -> String {
+    let rows = models.iter().flat_map(|model| {
+        let nothing = || {
+            let dash = || "-".to_owned();
+            [
                 model.name.to_string(),
-                state(engine),
-                kind(engine.kind).to_owned(),
-                if engine.gpus.is_empty() { "cpu".to_owned() } else { engine.gpus.join(",") },
+                "not started".to_owned(),
+                dash(),
+                dash(),
                 model.context.to_string(),
-                engine.restarts.to_string(),
-            ]);
-        }
-        if model.engines.is_empty() {
-            let context = model.context.to_string();
-            table.add_row([model.name.as_str(), "not started", "-", "-", &context, "-"]);
-        }
-    }
-    for column in table.column_iter_mut() {
-        column.set_padding((0, 2));
-    }
-    table
+                dash(),
+            ]
+        };
+        let none = model.engines.is_empty().then(nothing);
+        none.into_iter()
+            .chain(model.engines.iter().map(|engine| row(model, engine)))
+    });
+    output::columns(
+        ["MODEL", "STATE", "ENGINE", "GPU", "CTX", "RESTARTS"],
+        4..6,
+        rows,
+    )
+}
+
+fn row(model: &ModelFacts, engine: &EngineFacts) -> [String; 6] {
+    [
+        model.name.to_string(),
+        state(engine),
+        kind(engine.kind).to_owned(),
+        if engine.gpus.is_empty() {
+            "cpu".to_owned()
+        } else {
+            engine.gpus.join(",")
+        },
+        model.context.to_string(),
+        engine.restarts.to_string(),
+    ]
 }
 
 fn state(engine: &EngineFacts) -> String {
@@ -84,7 +109,7 @@ fn state(engine: &EngineFacts) -> String {
 }
 
 /// A simulated engine is never taken for a real one.
-pub(super) fn kind(kind: EngineKind) -> &'static str {
+fn kind(kind: EngineKind) -> &'static str {
     match kind {
         EngineKind::Vllm => "vllm",
         EngineKind::Simulated => "SIMULATED",
@@ -96,10 +121,16 @@ fn gpu_line(gpus: &GpuFacts) -> String {
         NvmlHealth::Absent { detail } => return format!("none: {detail}"),
         NvmlHealth::Answering | NvmlHealth::Blocked { .. } | NvmlHealth::Failing { .. } => {}
     }
-    let Some(first) = gpus.gpus.first() else { return "none reported by NVML".to_owned() };
+    let Some(first) = gpus.gpus.first() else {
+        return "none reported by NVML".to_owned();
+    };
     let used: u64 = gpus.gpus.iter().map(|gpu| gpu.memory_used).sum();
     let total: u64 = gpus.gpus.iter().map(|gpu| gpu.memory_total).sum();
-    let hottest = gpus.gpus.iter().filter_map(|gpu| gpu.temperature_celsius).max();
+    let hottest = gpus
+        .gpus
+        .iter()
+        .filter_map(|gpu| gpu.temperature_celsius)
+        .max();
     let hottest = hottest.map_or_else(String::new, |celsius| format!("  max {celsius}C"));
     format!(
         "{}x {}  memory {} of {}{hottest}",

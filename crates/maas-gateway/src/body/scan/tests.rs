@@ -47,7 +47,7 @@ fn what_the_engine_might_read_differently_is_refused() {
             "not valid JSON at byte 6: a digit was expected",
         ),
         (
-            r#"{'a':1}"#,
+            r"{'a':1}",
             "not valid JSON at byte 1: a key in double quotes was expected",
         ),
         (

@@ -1,0 +1,217 @@
+//! `install` and `ca export`.
+
+use std::fmt::Write as _;
+
+use camino::Utf8Path;
+use maas_bundle::{Bundle, Expired, Media, Trust, Verified, verify_metadata};
+use maas_install::{Event, Facts, Identity, Level, Outcome, Plan, Receipt, Site, Step};
+use maas_store::{Holder, Lock, MediaFolder, StoredRoot, TrustDb};
+use maas_types::{BundleId, ByteSize, Exit, Layout};
+
+use super::{lookup::published, progress::Shown};
+use crate::{
+    cli::InstallArgs,
+    clock,
+    error::{CommandError, CommandResult},
+    output::{self, Format},
+};
+
+/// Who we are, for whoever finds the lock taken.
+pub(super) fn holder(command: &str) -> Holder {
+    Holder {
+        pid: std::process::id(),
+        command: format!("maas-appliance {command}"),
+        since: clock::now(),
+    }
+}
+
+/// Opens every volume.
+pub(super) fn open_media(
+    folders: &[impl AsRef<Utf8Path>],
+) -> Result<Vec<MediaFolder>, CommandError> {
+    folders
+        .iter()
+        .map(|folder| Ok(MediaFolder::open(folder.as_ref())?))
+        .collect()
+}
+
+/// The same volumes as the crates take them.
+pub(super) fn as_media(folders: &[MediaFolder]) -> Vec<&dyn Media> {
+    folders.iter().map(|folder| folder as &dyn Media).collect()
+}
+
+/// The root that this host trusts, or what to type when there is none.
+pub(super) fn trusted(db: Option<&TrustDb>) -> Result<StoredRoot, CommandError> {
+    let newest = db.map(TrustDb::newest_root).transpose()?.flatten();
+    newest.ok_or_else(|| {
+        CommandError::new(Exit::Untrusted, "this host trusts nobody yet")
+            .hint("maas-appliance trust add MEDIA/MAAS/BUNDLE/metadata/1.root.json")
+    })
+}
+
+/// Reads a `--bundle`.
+pub(super) fn bundle_id(text: Option<&str>) -> Result<Option<BundleId>, CommandError> {
+    let parse = |text: &str| {
+        text.parse()
+            .map_err(|error: maas_types::NameError| CommandError::usage(error.to_string()))
+    };
+    text.map(parse).transpose()
+}
+
+/// Verifies, plans, applies.
+pub(super) fn run(args: &InstallArgs, layout: &Layout) -> CommandResult {
+    let folders = open_media(&args.media)?;
+    let media = as_media(&folders);
+    let db = TrustDb::read(layout)?;
+    let bundle = verified(args, db.as_ref(), &media)?;
+    if let Some(accepted) = bundle.accepted_expired() {
+        output::words(&format!(
+            "WARN  {} expired on {} and is accepted because: {}",
+            accepted.file, accepted.expires, accepted.reason
+        ));
+    }
+    let gpus = published(&layout.gpu_inventory())?;
+    let facts = Facts::gather(layout, db.as_ref(), &bundle, &media, gpus)?;
+    // Closed before the lock is taken and the database is opened for writing.
+    drop(db);
+    let plan = Plan::new(facts, &bundle);
+    tell_findings(&plan);
+    if args.dry_run {
+        return dry_run(&plan, args.json.format());
+    }
+    plan.ready()?;
+    let config = super::config(layout)?;
+    let lock = Lock::acquire(layout, &holder("install"))?;
+    let shown = Shown::default();
+    let receipt = maas_install::apply(&plan, &lock, &media, &clock::now, &mut |event| {
+        tell(&shown, &event);
+    })?;
+    shown.end();
+    let site = Site {
+        name: config.site.names.first().cloned().unwrap_or_default(),
+        dns_names: config.site.names.clone(),
+        addresses: config.site.addresses.clone(),
+    };
+    Identity::ensure(&lock, &site, clock::now())?;
+    maas_install::ensure_pepper(&lock)?;
+    match args.json.format() {
+        Format::Json => output::json(&receipt)?,
+        Format::Text => output::data(&summary(&receipt)),
+    }
+    Ok(Exit::Done)
+}
+
+fn verified(
+    args: &InstallArgs,
+    db: Option<&TrustDb>,
+    media: &[&dyn Media],
+) -> Result<Verified<Bundle>, CommandError> {
+    let root = trusted(db)?;
+    let floors = db.map(TrustDb::floors).transpose()?.unwrap_or_default();
+    let expired = match (&args.reason, args.accept_expired) {
+        (Some(reason), true) => Expired::Accept {
+            reason: reason.clone(),
+        },
+        _ => Expired::Refuse,
+    };
+    let trust = Trust {
+        root: &root.root,
+        floors: &floors,
+        now: clock::now(),
+        expired: &expired,
+    };
+    Ok(verify_metadata(
+        media,
+        bundle_id(args.bundle.as_deref())?.as_ref(),
+        &trust,
+    )?)
+}
+
+/// Warnings and failures only: what is as it should be needs no line.
+fn tell_findings(plan: &Plan<'_>) {
+    for finding in &plan.findings {
+        let word = match finding.level {
+            Level::Pass => continue,
+            Level::Warn => "WARN",
+            Level::Fail => "FAIL",
+        };
+        output::words(&format!("{word}  {}  {}", finding.id, finding.text));
+        if let Some(fix) = &finding.fix {
+            output::words(&format!("      fix: {fix}"));
+        }
+    }
+}
+
+fn dry_run(plan: &Plan<'_>, format: Format) -> CommandResult {
+    match format {
+        Format::Json => output::json(plan)?,
+        Format::Text => {
+            let mut text = format!(
+                "Would install {} (version {}):\n",
+                plan.bundle, plan.version
+            );
+            for (number, step) in (1..).zip(&plan.steps) {
+                let _ = writeln!(text, "  {number}. {}", step.title());
+            }
+            text.push_str("Nothing was changed.\n");
+            output::data(&text);
+        }
+    }
+    plan.ready()?;
+    Ok(Exit::Done)
+}
+
+fn tell(shown: &Shown, event: &Event<'_>) {
+    match event {
+        Event::Step { number, of, step } => {
+            shown.end();
+            output::words(&format!("[{number}/{of}] {}", step.title()));
+            if let Step::Blobs { bytes, .. } = step {
+                shown.begin("copy + hash", *bytes);
+            }
+        }
+        Event::Blobs(maas_store::Progress::Read(bytes)) => shown.add(*bytes),
+        Event::Blobs(_) => {}
+    }
+}
+
+fn summary(receipt: &Receipt) -> String {
+    let Receipt {
+        bundle,
+        version,
+        epoch,
+        generation,
+        blobs,
+        ..
+    } = receipt;
+    if receipt.outcome == Outcome::AlreadyInstalled {
+        return format!("{bundle} (version {version}) is installed already: all is there.\n");
+    }
+    let took = receipt.finished.duration_since(receipt.started);
+    let took = format!("{}.{} s", took.as_secs(), took.subsec_millis() / 100);
+    let previous = receipt.previous.map_or_else(String::new, |previous| {
+        format!("Before it: generation {previous}. Back to it: maas-appliance rollback\n")
+    });
+    format!(
+        "Installed {bundle} (version {version}, epoch {epoch}) as generation {generation} in {took}.\n\
+         Read {} from the media, wrote {}, {} were here.\n{previous}",
+        ByteSize(blobs.bytes_read),
+        ByteSize(blobs.bytes_written),
+        ByteSize(blobs.bytes_present),
+    )
+}
+
+/// Prints or writes the site's CA certificate.
+pub(super) fn export_ca(layout: &Layout, out: Option<&Utf8Path>) -> CommandResult {
+    let pem = Identity::in_folder(layout.tls()).ca_pem()?;
+    match out {
+        None => output::data(&pem),
+        Some(path) => {
+            fs_err::write(path, pem)?;
+            output::words(&format!(
+                "CA certificate in {path}; clients trust this one file."
+            ));
+        }
+    }
+    Ok(Exit::Done)
+}
