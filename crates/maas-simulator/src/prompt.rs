@@ -186,7 +186,7 @@ mod tests {
     #[test]
     fn a_tool_result_is_not_a_users_last_word_in_any_dialect() {
         let chat = of_chat(&map(
-            json!({"messages":[{"role":"user","content":"CALL_TOOL f {}"},
+            &json!({"messages":[{"role":"user","content":"CALL_TOOL f {}"},
             {"role":"assistant","content":null,"tool_calls":[]},
             {"role":"tool","content":"done"}]}),
         ));

@@ -101,10 +101,15 @@ fn not_json(bytes: &[u8], error: &serde_json::Error) -> ApiError {
             ("trailing characters", "Extra data"),
         ];
         let what = what.iter().find(|(ours, _)| text.starts_with(ours));
-        (
-            before + error.column().saturating_sub(1),
-            what.map_or(VALUE, |(_, python)| *python),
-        )
+        let at = before + error.column().saturating_sub(1);
+        // Python points at the first letter of a word that is none of JSON's, serde at the first
+        // that is wrong.
+        let at = if text.starts_with("expected ident") {
+            start_of_word(bytes, at)
+        } else {
+            at
+        };
+        (at, what.map_or(VALUE, |(_, python)| *python))
     };
     let mut refusal = ApiError::invalid(
         "json_invalid",
@@ -121,6 +126,16 @@ fn not_json(bytes: &[u8], error: &serde_json::Error) -> ApiError {
 const PROPERTY: &str = "Expecting property name enclosed in double quotes";
 const VALUE: &str = "Expecting value";
 const COMMA: &str = "Expecting ',' delimiter";
+
+/// Where the letters begin that `at` is among.
+fn start_of_word(bytes: &[u8], at: usize) -> usize {
+    let before = bytes.get(..at).unwrap_or(bytes);
+    let letters = before
+        .iter()
+        .rev()
+        .take_while(|byte| byte.is_ascii_alphabetic());
+    before.len() - letters.count()
+}
 
 /// Whether the innermost bracket that is open at the end is a brace.
 fn inside_object(bytes: &[u8]) -> bool {

@@ -76,6 +76,17 @@ pub(crate) enum TrustRootCommand {
         #[arg(long, value_name = "FILE", default_value = "1.root.json")]
         out: Utf8PathBuf,
     },
+    /// Add a key's signature to a root; as many as its threshold must, before a host takes it
+    Sign {
+        /// The root file
+        #[arg(value_name = "ROOT")]
+        root: Utf8PathBuf,
+        /// A private key
+        #[arg(long, value_name = "FILE")]
+        key: Utf8PathBuf,
+        #[command(flatten)]
+        passphrase: PassphraseArgs,
+    },
 }
 
 /// `bundle …`

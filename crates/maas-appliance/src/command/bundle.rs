@@ -189,13 +189,10 @@ fn copy(bundle: &Utf8Path, to: &[Utf8PathBuf]) -> CommandResult {
     let mut sinks: Vec<&mut dyn Sink> =
         sinks.iter_mut().map(|sink| sink as &mut dyn Sink).collect();
     let shown = Shown::default();
-    let notes = maas_bundle::copy(&[&from], None, &mut sinks, &Spread::Evenly, &shown)?;
+    let labels = maas_bundle::copy(&[&from], None, &mut sinks, &Spread::Evenly, &shown)?;
     shown.end();
-    for note in notes {
-        output::words(&format!("note: {note}"));
-    }
-    for (number, folder) in (1..).zip(to) {
-        output::words(&format!("volume {number} of {}  {folder}", to.len()));
+    for (label, folder) in labels.iter().zip(to) {
+        output::words(&format!("{folder}: write on the stick: {label}"));
     }
     Ok(Exit::Done)
 }

@@ -61,12 +61,11 @@ pub(super) async fn run(command: KeysCommand, layout: &Layout) -> CommandResult 
 /// `90d`, `12h`: that long from now.
 fn instant(text: &str, now: Timestamp) -> Result<Timestamp, CommandError> {
     let wrong = || CommandError::usage(format!("`{text}` is not a duration")).hint("--expires 90d");
-    let (number, unit) = text.split_at(text.len().saturating_sub(1));
-    let number: i64 = number.parse().map_err(|_| wrong())?;
-    let hours = match unit {
-        "h" => Some(number),
-        "d" => number.checked_mul(24),
-        _ => None,
+    let count = |number: &str| number.parse::<i64>().ok();
+    let hours = match (text.strip_suffix('h'), text.strip_suffix('d')) {
+        (Some(hours), _) => count(hours),
+        (None, Some(days)) => count(days).and_then(|days| days.checked_mul(24)),
+        (None, None) => None,
     };
     // 100 years: beyond any key, and far from the end of what a timestamp can hold.
     let hours = hours

@@ -1,4 +1,5 @@
-//! Progress of long work: bytes, rate and time left on a terminal, a line each 5 % elsewhere.
+//! Progress of long work: bytes, rate and time left on a terminal, a line each 5 % elsewhere, and no
+//! more than one in [`PAUSE`]: what is done in a moment needs no report.
 
 use std::{
     sync::{Mutex, PoisonError},
@@ -7,11 +8,16 @@ use std::{
 
 use indicatif::{ProgressBar, ProgressStyle};
 use maas_types::ByteSize;
+use tokio::time::Instant;
 
 use crate::output;
 
 /// How often a bar is drawn again while nothing arrives, so that the rate falls to zero in sight.
 const REDRAW: Duration = Duration::from_millis(250);
+
+/// Between two lines of a report. Why 2 s: the longest that a person waits without a sign, and few
+/// enough lines for a serial console.
+const PAUSE: Duration = Duration::from_secs(2);
 
 /// One work at a time, phase after phase.
 #[derive(Debug, Default)]
@@ -23,8 +29,9 @@ struct Phase {
     total: u64,
     done: u64,
     bar: Option<ProgressBar>,
-    /// The last multiple of 5 % that was printed.
-    said: u64,
+    began: Instant,
+    /// The last multiple of 5 % that was printed, and when.
+    said: (u64, Instant),
 }
 
 impl Shown {
@@ -42,12 +49,14 @@ impl Shown {
             bar
         });
         self.end();
+        let now = Instant::now();
         *self.phase() = Some(Phase {
             name,
             total,
             done: 0,
             bar,
-            said: 0,
+            began: now,
+            said: (0, now),
         });
     }
 
@@ -60,16 +69,8 @@ impl Shown {
             bar.set_position(phase.done);
             return;
         }
-        let percent = if phase.total == 0 {
-            100
-        } else {
-            u64::try_from(u128::from(phase.done) * 100 / u128::from(phase.total)).unwrap_or(100)
-        };
-        let step = percent.min(100) / 5 * 5;
-        if step > phase.said {
-            phase.said = step;
-            let (done, total) = (ByteSize(phase.done), ByteSize(phase.total));
-            output::words(&format!("{} {step} %  {done} of {total}", phase.name));
+        if let Some(line) = phase.report(Instant::now()) {
+            output::words(&line);
         }
     }
 
@@ -82,6 +83,29 @@ impl Shown {
 
     fn phase(&self) -> std::sync::MutexGuard<'_, Option<Phase>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Phase {
+    /// The next line, when it is time for one.
+    fn report(&mut self, now: Instant) -> Option<String> {
+        let total = self.total.max(1);
+        let percent = u128::from(self.done.min(total)) * 100 / u128::from(total);
+        let step = u64::try_from(percent).unwrap_or(100) / 5 * 5;
+        let (said, when) = self.said;
+        if step <= said || now.duration_since(when) < PAUSE {
+            return None;
+        }
+        self.said = (step, now);
+        let milliseconds = now.duration_since(self.began).as_millis().max(1);
+        let rate = u128::from(self.done) * 1000 / milliseconds;
+        let left = u128::from(total.saturating_sub(self.done)) / rate.max(1);
+        let rate = ByteSize(u64::try_from(rate).unwrap_or(u64::MAX));
+        let (done, all) = (ByteSize(self.done), ByteSize(self.total));
+        Some(format!(
+            "{} {step} %  {done} of {all}  {rate}/s  {left} s left",
+            self.name
+        ))
     }
 }
 
@@ -98,5 +122,36 @@ impl maas_bundle::Progress for Shown {
 
     fn advance(&self, bytes: u64) {
         self.add(bytes);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_report_comes_each_5_percent_and_not_more_often_than_each_2_seconds() {
+        let began = Instant::now();
+        let mut phase = Phase {
+            name: "copy",
+            total: 1_000_000_000,
+            done: 0,
+            bar: None,
+            began,
+            said: (0, began),
+        };
+        let mut at = |done, seconds| {
+            phase.done = done;
+            phase.report(began + Duration::from_secs(seconds))
+        };
+        assert_eq!(at(900_000_000, 1), None, "too early");
+        assert_eq!(
+            at(300_000_000, 3).as_deref(),
+            Some("copy 30 %  300.0 MB of 1.0 GB  100.0 MB/s  7 s left")
+        );
+        assert_eq!(at(340_000_000, 9), None, "less than 5 % more");
+        assert_eq!(at(350_000_000, 4), None, "too soon after the last");
+        assert!(at(1_000_000_000, 10).is_some());
+        assert_eq!(at(1_000_000_000, 20), None, "nothing more");
     }
 }

@@ -131,6 +131,19 @@ fn connected_side(stage: &Stage, choice: &Choice) -> Result<(), CommandError> {
         "--out",
         "1.root.json",
     ])?;
+    for who in ["ana", "bo"] {
+        let key = format!("{who}.key");
+        stage.command(&[
+            "trust",
+            "root",
+            "sign",
+            "1.root.json",
+            "--key",
+            &key,
+            "--passphrase-file",
+            "passphrase",
+        ])?;
+    }
     let manifest = model::prepare(stage, choice)?;
     stage.write("model.toml", &manifest)?;
     stage.write("recipe.toml", &model::recipe(stage, choice))?;

@@ -2,8 +2,8 @@
 
 use std::str::FromStr as _;
 
-use camino::Utf8Path;
-use maas_bundle::{Fingerprint, PublicKey, RootFile};
+use camino::{Utf8Path, Utf8PathBuf};
+use maas_bundle::{Fingerprint, PrivateKey, PublicKey, RootFile};
 use maas_store::{Lock, TrustDb};
 use maas_types::{Exit, Layout};
 use serde::Serialize;
@@ -30,6 +30,11 @@ pub(super) fn run(command: TrustCommand, layout: &Layout) -> CommandResult {
                 .collect::<Result<_, _>>()?;
             init(&keys, threshold, &out)
         }
+        TrustCommand::Root(TrustRootCommand::Sign {
+            root,
+            key,
+            passphrase,
+        }) => sign(&root, &key::open(&key, &passphrase)?),
         TrustCommand::Add {
             file,
             fingerprint,
@@ -55,6 +60,31 @@ fn init(keys: &[PublicKey], threshold: u32, out: &Utf8Path) -> CommandResult {
     ));
     output::words(&RootView::of(&root).text());
     output::words("Print the fingerprint; it must reach the other side apart from the media.");
+    output::words(&format!(
+        "Next, for each of {threshold} keys: maas-appliance trust root sign {out} --key KEY"
+    ));
+    Ok(Exit::Done)
+}
+
+fn sign(file: &Utf8Path, key: &PrivateKey) -> CommandResult {
+    let mut root = RootFile::parse(&fs_err::read(file)?)?;
+    let added = root.sign(key, None)?;
+    if added {
+        // Beside it and by rename: a root that is cut off half-way would be lost.
+        let beside = Utf8PathBuf::from(format!("{file}.new"));
+        fs_err::write(&beside, root.bytes())?;
+        fs_err::rename(&beside, file)?;
+    }
+    let status = root.status();
+    let (who, count) = (key.public().id().short(), status.signed.len());
+    let need = status.need;
+    output::words(&match (added, status.is_complete()) {
+        (false, _) => format!("Key {who} had signed {file} before; nothing changed."),
+        (true, true) => {
+            format!("Key {who} has signed {file}: {count} of {need}; hosts can trust it.")
+        }
+        (true, false) => format!("Key {who} has signed {file}: {count} of {need} needed."),
+    });
     Ok(Exit::Done)
 }
 

@@ -47,7 +47,7 @@ fn a_key_that_does_not_exist_is_a_mistake() {
 
 #[test]
 fn the_example_that_we_print_is_right_and_says_the_defaults() {
-    let example = parse(super::EXAMPLE).unwrap();
+    let example = parse(EXAMPLE).unwrap();
     assert_eq!(example.engines, parse("").unwrap().engines);
     assert_eq!(example.gateway, parse("").unwrap().gateway);
 }

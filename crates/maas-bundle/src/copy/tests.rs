@@ -46,7 +46,7 @@ fn every_object_lies_on_exactly_one_volume_and_the_rest_on_all() {
 #[test]
 fn volumes_are_filled_by_capacity() {
     let plenty = 1 << 30;
-    let media = copied(&Spread::Capacities(vec![3 << 20, plenty]), 2).unwrap();
+    let media = copied(&Spread::Capacities(vec![2 << 20, plenty]), 2).unwrap();
     assert_eq!(media.len(), 2);
     let error = copied(&Spread::Capacities(vec![1 << 20, 1 << 20]), 2).unwrap_err();
     assert_eq!(error.exit(), Exit::NoSpace);

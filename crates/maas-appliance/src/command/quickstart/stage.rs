@@ -119,7 +119,7 @@ impl Stage {
 
     /// Types a command and shows what it prints.
     pub(super) fn command(&self, words: &[&str]) -> Result<(), CommandError> {
-        output::words(&format!("\n$ maas-appliance {}", words.join(" ")));
+        output::words(&format!("\n$ maas-appliance {}", typed(words)));
         let status = self.process(words).status()?;
         if status.success() {
             return Ok(());
@@ -129,7 +129,7 @@ impl Stage {
 
     /// Types a command and reads what it prints.
     pub(super) fn json(&self, words: &[&str]) -> Result<Value, CommandError> {
-        output::words(&format!("\n$ maas-appliance {}", words.join(" ")));
+        output::words(&format!("\n$ maas-appliance {}", typed(words)));
         let output = self.process(words).stdout(Stdio::piped()).output()?;
         if !output.status.success() {
             return Err(failed(words, output.status.code()));
@@ -156,8 +156,20 @@ fn failed(words: &[&str], code: Option<i32>) -> CommandError {
     let code = code.map_or_else(|| "a signal".to_owned(), |code| format!("exit code {code}"));
     CommandError::new(
         Exit::Failed,
-        format!("`maas-appliance {}` ended with {code}", words.join(" ")),
+        format!("`maas-appliance {}` ended with {code}", typed(words)),
     )
+}
+
+/// The words as a person would type them: quoted where a shell would split them.
+fn typed(words: &[&str]) -> String {
+    let typed = |word: &&str| {
+        if word.contains(' ') {
+            format!("'{word}'")
+        } else {
+            (*word).to_owned()
+        }
+    };
+    words.iter().map(typed).collect::<Vec<_>>().join(" ")
 }
 
 /// `wanted` when nobody has it, else any other.
