@@ -46,8 +46,8 @@ pub(crate) fn run(cli: Cli) -> CommandResult {
             let config = config(&layout)?;
             waiting(status::run(&layout, &config, args.format()))
         }
-        Command::Gpu(command) => gpu::run(command, &layout),
-        Command::Model(command) => model::run(command, &layout),
+        Command::Gpu(command) => gpu::run(&command, &layout),
+        Command::Model(command) => model::run(&command, &layout),
         Command::Team(command) => waiting(team::run(command, &layout)),
         Command::Keys(command) => waiting(keys::run(command, &layout)),
         Command::Usage(args) => waiting(usage::run(args, &layout)),

@@ -91,6 +91,10 @@ command_error_from!(
 impl From<std::io::Error> for CommandError {
     /// `fs_err` errors name their path, so they can stand alone.
     fn from(error: std::io::Error) -> Self {
+        #[expect(
+            clippy::wildcard_enum_match_arm,
+            reason = "an enum of the standard library that grows"
+        )]
         let exit = match error.kind() {
             std::io::ErrorKind::PermissionDenied => Exit::NotAllowed,
             std::io::ErrorKind::NotFound => Exit::NotFound,

@@ -228,10 +228,7 @@ impl Metadata {
 
     fn all_listed(&self) -> Vec<crate::SignerId> {
         let roots = self.roots.iter().rev().take(2);
-        roots
-            .flat_map(|root| root.keys())
-            .map(|key| key.id())
-            .collect()
+        roots.flat_map(RootFile::keys).map(|key| key.id()).collect()
     }
 }
 

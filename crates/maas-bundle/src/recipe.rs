@@ -143,17 +143,21 @@ fn located(
         .span()
         .and_then(|span| text.get(..span.start))
         .map(|before| before.matches('\n').count() + 1);
+    let missing = error
+        .message()
+        .strip_prefix("missing field `")
+        .and_then(|rest| rest.strip_suffix('`'));
     let key = line.and_then(|line| key_on(text, line));
-    let missing = error.message().split('`').nth(1);
-    let what = match (key, error.message().starts_with("missing field")) {
-        (Some(key), false) => format!("`{key}`: {}", error.message()),
+    let what = match (key, missing) {
+        (Some(key), None) => format!("`{key}`: {}", error.message()),
         (Some(_) | None, _) => error.message().to_owned(),
     };
     RecipeError {
         file: file.to_owned(),
-        line,
+        // What is missing in the whole file is on no line of it.
+        line: line.filter(|line| missing.is_none() || *line > 1),
         what,
-        example: example(key.or(missing).unwrap_or_default()),
+        example: example(missing.or(key).unwrap_or_default()),
     }
 }
 
@@ -222,11 +226,11 @@ mod tests {
     #[test]
     fn a_mistake_is_answered_with_file_line_key_and_an_example() {
         let shown = |text: &str| parse(text).unwrap_err().to_string();
-        insta::assert_snapshot!(shown(&GOOD.replace("7", "'seven'")), @"");
-        insta::assert_snapshot!(shown(&GOOD.replace("7", "0")), @"");
-        insta::assert_snapshot!(shown(&format!("{GOOD}modell = 1\n")), @"");
-        insta::assert_snapshot!(shown(&GOOD.replace("binary = 'bin'\n", "")), @"");
-        insta::assert_snapshot!(shown(&GOOD.replace("acme-1", "../x")), @"");
-        insta::assert_snapshot!(shown(&format!("{GOOD}[[image]]\nname = 'a'\nreference = 'r'\n")), @"");
+        insta::assert_snapshot!(shown(&GOOD.replace('7', "'seven'")), @r#"`recipe.toml`, line 2: `epoch`: invalid type: string "seven", expected u64; for example: epoch = 7"#);
+        insta::assert_snapshot!(shown(&GOOD.replace('7', "0")), @"`recipe.toml`, line 2: `epoch` is 0, and must be 1 to 2^32; for example: epoch = 7");
+        insta::assert_snapshot!(shown(&format!("{GOOD}modell = 1\n")), @r#"`recipe.toml`, line 5: `modell`: unknown field `modell`, expected one of `bundle`, `epoch`, `version`, `product`, `binary`, `install_sh`, `readme`, `model`, `image`; for example: bundle = "acme-2026.11-a""#);
+        insta::assert_snapshot!(shown(&GOOD.replace("binary = 'bin'\n", "")), @r#"`recipe.toml`: missing field `binary`; for example: binary = "target/release/maas-appliance""#);
+        insta::assert_snapshot!(shown(&GOOD.replace("acme-1", "../x")), @r#"`recipe.toml`, line 1: `bundle`: `../x` is not a valid bundle id (want 1 to 48 letters, digits, `.`, `_` or `-`, a letter or digit first); for example: bundle = "acme-2026.11-a""#);
+        insta::assert_snapshot!(shown(&format!("{GOOD}[[image]]\nname = 'a'\nreference = 'r'\n")), @r#"`recipe.toml`, line 5: missing field `source`; for example: source = "images/vllm-openai.tar""#);
     }
 }

@@ -75,7 +75,7 @@ impl Sample {
             now: self.now,
             expired: &Expired::Refuse,
         };
-        verify_with(&self.volumes(), Some(&self.bundle), &trust, self.part_bytes)
+        verify_with(&self.volumes(), None, &trust, self.part_bytes)
     }
 
     /// The inputs that the sample is built from.

@@ -1,6 +1,6 @@
 //! What stands when a medium's metadata has passed every check.
 
-use std::ops::Deref;
+use std::{fmt, ops::Deref};
 
 use jiff::Timestamp;
 use maas_types::{BillOfLading, Digest};
@@ -27,7 +27,7 @@ impl<T> Deref for Verified<T> {
 }
 
 /// What a medium promises: its signed bill of lading, and what to remember when it is accepted.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Bundle {
     pub(crate) bill: BillOfLading,
     pub(crate) bill_bytes: Vec<u8>,
@@ -37,6 +37,17 @@ pub struct Bundle {
     pub(crate) signers: Vec<(Role, Vec<SignerId>)>,
     pub(crate) accepted_expired: Option<AcceptedExpired>,
     pub(crate) files: Vec<MetadataFile>,
+}
+
+impl fmt::Debug for Bundle {
+    /// The name, not megabytes of it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Bundle")
+            .field("bundle", &self.bill.bundle)
+            .field("epoch", &self.bill.epoch)
+            .field("bill_digest", &self.bill_digest)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Expired metadata that was taken all the same.

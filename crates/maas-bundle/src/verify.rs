@@ -123,8 +123,10 @@ fn same_metadata(
     for file in metadata.files() {
         match read_capped(other, &file.path, file.bytes.len() as u64) {
             Ok(bytes) if bytes == file.bytes => {}
-            Ok(_) | Err(TrustError::TooLarge { .. }) => return Err(differs(&file.path)),
-            Err(TrustError::Medium(MediaError::Missing { .. })) => return Err(differs(&file.path)),
+            Ok(_)
+            | Err(TrustError::TooLarge { .. } | TrustError::Medium(MediaError::Missing { .. })) => {
+                return Err(differs(&file.path));
+            }
             Err(error) => return Err(error),
         }
     }

@@ -225,25 +225,22 @@ fn verify(
     own: Option<(Utf8PathBuf, String)>,
     format: Format,
 ) -> CommandResult {
-    let (root, floors) = match own {
-        Some((file, fingerprint)) => {
-            let expected: Fingerprint = fingerprint
-                .parse()
-                .map_err(|e: maas_bundle::FingerprintError| CommandError::usage(e.to_string()))?;
-            (
-                TrustedRoot::pin(&fs_err::read(file)?, &expected)?,
-                Floors::default(),
-            )
-        }
-        None => {
-            let db = TrustDb::read(layout)?;
-            let floors = db
-                .as_ref()
-                .map(TrustDb::floors)
-                .transpose()?
-                .unwrap_or_default();
-            (trusted(db.as_ref())?.root, floors)
-        }
+    let (root, floors) = if let Some((file, fingerprint)) = own {
+        let expected: Fingerprint = fingerprint
+            .parse()
+            .map_err(|e: maas_bundle::FingerprintError| CommandError::usage(e.to_string()))?;
+        (
+            TrustedRoot::pin(&fs_err::read(file)?, &expected)?,
+            Floors::default(),
+        )
+    } else {
+        let db = TrustDb::read(layout)?;
+        let floors = db
+            .as_ref()
+            .map(TrustDb::floors)
+            .transpose()?
+            .unwrap_or_default();
+        (trusted(db.as_ref())?.root, floors)
     };
     let refuse = Expired::Refuse;
     let trust = Trust {

@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// Does what `gpu …` says.
-pub(super) fn run(command: GpuCommand, layout: &Layout) -> CommandResult {
+pub(super) fn run(command: &GpuCommand, layout: &Layout) -> CommandResult {
     let GpuCommand::List(json) = command;
     let inventory: GpuInventory = published(&layout.gpu_inventory())?.ok_or_else(|| {
         CommandError::new(Exit::Down, "the GPU agent has not published anything yet")
@@ -38,12 +38,11 @@ fn text(inventory: &GpuInventory) -> String {
         inventory.gpus.iter().map(row),
     );
     let driver = inventory.driver.as_deref().unwrap_or("unknown");
-    let unidentified: String = inventory
-        .unidentified
-        .iter()
-        .map(|text| format!("WARN  {text}\n"))
-        .collect();
-    format!("{health}driver {driver}\n{table}{unidentified}")
+    let mut text = format!("{health}driver {driver}\n{table}");
+    for gpu in &inventory.unidentified {
+        text.extend(["WARN  ", gpu, "\n"]);
+    }
+    text
 }
 
 fn row(gpu: &Gpu) -> [String; 7] {

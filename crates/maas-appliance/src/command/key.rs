@@ -72,15 +72,15 @@ pub(super) fn open(
         }
         other => other,
     };
-    key.map_err(|error| named(path, error))
+    key.map_err(|error| named(path, &error))
 }
 
 /// Reads a public key.
 pub(super) fn open_public(path: &Utf8Path) -> Result<PublicKey, CommandError> {
-    PublicKey::from_pem(&fs_err::read_to_string(path)?).map_err(|error| named(path, error))
+    PublicKey::from_pem(&fs_err::read_to_string(path)?).map_err(|error| named(path, &error))
 }
 
 /// The key's error, with the file's name in front.
-fn named(path: &Utf8Path, error: maas_bundle::KeyError) -> CommandError {
+fn named(path: &Utf8Path, error: &maas_bundle::KeyError) -> CommandError {
     CommandError::new(error.exit(), format!("{path}: {error}"))
 }

@@ -24,7 +24,7 @@ struct ListedModel {
 }
 
 /// Does what `model …` says.
-pub(super) fn run(command: ModelCommand, layout: &Layout) -> CommandResult {
+pub(super) fn run(command: &ModelCommand, layout: &Layout) -> CommandResult {
     let ModelCommand::List(json) = command;
     let generation = Generation::current(layout)?.ok_or_else(|| {
         CommandError::new(Exit::NotFound, "no bundle is installed")

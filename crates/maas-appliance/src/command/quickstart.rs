@@ -25,7 +25,7 @@ use crate::{
 };
 use engine::Choice;
 use services::Services;
-use stage::Stage;
+use stage::{Stage, chapter, random_passphrase};
 
 /// The people who sign in the story. Two of the three must.
 const SIGNERS: [&str; 3] = ["ana", "bo", "cy"];
@@ -103,8 +103,8 @@ async fn whole_road(stage: &Stage, choice: &Choice) -> Result<Services, CommandE
 
 /// Keys, a trust root, a recipe, a bundle with two of three signatures, two sticks.
 fn connected_side(stage: &Stage, choice: &Choice) -> Result<(), CommandError> {
-    stage.chapter("The connected side: three people make a signed bundle");
-    stage.write("passphrase", &stage.random_words()?)?;
+    chapter("The connected side: three people make a signed bundle");
+    stage.write("passphrase", &random_passphrase()?)?;
     for who in SIGNERS {
         let key = format!("{who}.key");
         stage.command(&[
@@ -176,7 +176,7 @@ fn connected_side(stage: &Stage, choice: &Choice) -> Result<(), CommandError> {
 
 /// Trust, verify, install below a folder.
 fn disconnected_side(stage: &Stage, choice: &Choice) -> Result<(), CommandError> {
-    stage.chapter("The disconnected host: trust, verify, install");
+    chapter("The disconnected host: trust, verify, install");
     let fingerprint = stage.json(&["trust", "show", "1.root.json", "--json"])?;
     let fingerprint = text(&fingerprint, "/fingerprint")?;
     stage.write(
@@ -200,7 +200,7 @@ fn disconnected_side(stage: &Stage, choice: &Choice) -> Result<(), CommandError>
 
 /// A team with a budget, and a key of it.
 fn people(stage: &Stage) -> Result<String, CommandError> {
-    stage.chapter("Developers: a team, a budget, a key");
+    chapter("Developers: a team, a budget, a key");
     stage.command(&[
         "--root",
         "host",

@@ -165,19 +165,18 @@ fn list(layout: &Layout, format: Format) -> CommandResult {
 }
 
 fn show(layout: &Layout, file: Option<&Utf8Path>, format: Format) -> CommandResult {
-    let bytes = match file {
-        Some(file) => fs_err::read(file)?,
-        None => {
-            let newest = TrustDb::read(layout)?
-                .map(|db| db.newest_root())
-                .transpose()?
-                .flatten();
-            let newest = newest.ok_or_else(|| {
-                CommandError::new(Exit::NotFound, "this host trusts nobody yet")
-                    .hint("maas-appliance trust add MEDIA/MAAS/BUNDLE/metadata/1.root.json")
-            })?;
-            newest.root.bytes()
-        }
+    let bytes = if let Some(file) = file {
+        fs_err::read(file)?
+    } else {
+        let newest = TrustDb::read(layout)?
+            .map(|db| db.newest_root())
+            .transpose()?
+            .flatten();
+        let newest = newest.ok_or_else(|| {
+            CommandError::new(Exit::NotFound, "this host trusts nobody yet")
+                .hint("maas-appliance trust add MEDIA/MAAS/BUNDLE/metadata/1.root.json")
+        })?;
+        newest.root.bytes()
     };
     let view = RootView::of(&RootFile::parse(&bytes)?);
     match format {

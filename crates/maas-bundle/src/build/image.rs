@@ -98,21 +98,21 @@ impl Inspection<'_, '_> {
             let index = self.named("index.json")?;
             let index: Index = self.document("index.json", &index)?;
             self.check("index.json", index.check(None))?;
-            return self.from_index(&index, DEEPEST);
+            return self.index_image(&index, DEEPEST);
         }
         if let Some(manifest) = self.layout.file(source, "manifest.json")? {
             let images: Vec<DockerImage> = self.document("manifest.json", &manifest)?;
-            return self.from_docker(&images);
+            return self.docker_image(&images);
         }
         self.refuse("it is neither an OCI layout (oci-layout, index.json) nor a `podman save` archive (manifest.json)")
     }
 
     // === OCI layouts ===
 
-    fn from_index(&mut self, index: &Index, depth: u32) -> Result<Found, BuildError> {
+    fn index_image(&mut self, index: &Index, depth: u32) -> Result<Found, BuildError> {
         let chosen = self.choose(&index.manifests)?;
         match chosen.media_type.as_str() {
-            oci::MANIFEST | oci::DOCKER_MANIFEST => self.from_manifest(chosen),
+            oci::MANIFEST | oci::DOCKER_MANIFEST => self.manifest_image(chosen),
             oci::INDEX | oci::DOCKER_LIST if depth > 0 => {
                 let what = format!("index {}", chosen.digest);
                 let input = self.blob(chosen)?;
@@ -120,7 +120,7 @@ impl Inspection<'_, '_> {
                 self.same(chosen, taken)?;
                 let nested: Index = self.parse(&what, &bytes)?;
                 self.check(&what, nested.check(Some(&chosen.media_type)))?;
-                self.from_index(&nested, depth - 1)
+                self.index_image(&nested, depth - 1)
             }
             other => {
                 let reason = format!("media type {other} leads to no image");
@@ -157,7 +157,7 @@ impl Inspection<'_, '_> {
         }
     }
 
-    fn from_manifest(&mut self, descriptor: &Descriptor) -> Result<Found, BuildError> {
+    fn manifest_image(&mut self, descriptor: &Descriptor) -> Result<Found, BuildError> {
         let what = format!("manifest {}", descriptor.digest);
         let (taken, bytes) = self.take_document(descriptor)?;
         let manifest: Manifest = self.parse(&what, &bytes)?;
@@ -227,7 +227,7 @@ impl Inspection<'_, '_> {
 
     // === `podman save` archives ===
 
-    fn from_docker(&mut self, images: &[DockerImage]) -> Result<Found, BuildError> {
+    fn docker_image(&mut self, images: &[DockerImage]) -> Result<Found, BuildError> {
         let tagged = |image: &&DockerImage| {
             let tags = image.repo_tags.iter().flatten();
             tags.into_iter().any(|tag| *tag == self.wanted.reference)

@@ -170,9 +170,6 @@ fn what_other_systems_leave_behind_is_noted_and_autorun_is_not() {
             .files
             .insert(path.to_owned(), b"x"[..].into());
     }
-    sample.media[0]
-        .files
-        .insert("MAAS/other-bundle/x".to_owned(), b"x"[..].into());
     let clean = report(&sample);
     assert!(clean.is_good(), "{:?}", clean.problems);
     assert_eq!(clean.notes.len(), 5);
@@ -180,6 +177,17 @@ fn what_other_systems_leave_behind_is_noted_and_autorun_is_not() {
         .files
         .insert("autorun.inf".to_owned(), b"x"[..].into());
     assert_eq!(report(&sample).exit(), Exit::Content);
+}
+
+#[test]
+fn another_bundle_on_the_same_volume_is_its_own_business() {
+    let mut sample = sample(1);
+    let verified = sample.verified().unwrap();
+    sample.media[0]
+        .files
+        .insert("MAAS/other-bundle/x".to_owned(), b"x"[..].into());
+    let report = verify_contents(&verified, &sample.volumes(), &Silent);
+    assert!(report.is_good(), "{:?}", report.problems);
 }
 
 #[test]
@@ -235,7 +243,7 @@ fn inflict(media: &mut MemoryMedia, path: &str, damage: &Damage, other: &MemoryM
             bytes[at] ^= 1 << bit;
         }),
         Damage::Truncate { at } => {
-            media.change(path, |bytes| bytes.truncate(at.index(bytes.len())))
+            media.change(path, |bytes| bytes.truncate(at.index(bytes.len())));
         }
         Damage::Extend(byte) => media.change(path, |bytes| bytes.push(*byte)),
         Damage::Delete => drop(media.files.remove(path)),

@@ -97,7 +97,8 @@ pub(crate) struct Targets {
     role: Role,
     pub(crate) expires: Instant,
     spec_version: String,
-    targets: OneTarget,
+    #[serde(rename = "targets")]
+    named: OneTarget,
     pub(crate) version: u64,
 }
 
@@ -302,7 +303,7 @@ impl Targets {
             role: Role::Targets,
             expires,
             spec_version: SPEC_VERSION.to_owned(),
-            targets: OneTarget {
+            named: OneTarget {
                 bill: TargetFile {
                     hashes: Sha256Only {
                         sha256: bill.digest.hex(),
@@ -316,7 +317,7 @@ impl Targets {
 
     /// The bill of lading; `None` when the hash is not one, which [`Payload::check`] refuses.
     pub(crate) fn bill(&self) -> Option<FileLength> {
-        let TargetFile { hashes, length } = &self.targets.bill;
+        let TargetFile { hashes, length } = &self.named.bill;
         Some(FileLength {
             digest: Digest::from_hex(&hashes.sha256).ok()?,
             length: *length,

@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 
 use crate::support::{House, Plan, engine};
 
-fn chat(stream: bool) -> String {
-    json!({"model": "tiny", "stream": stream, "max_tokens": 8,
+fn chat() -> String {
+    json!({"model": "tiny", "max_tokens": 8,
         "messages": [{"role": "user", "content": "hello"}]})
     .to_string()
 }
@@ -160,7 +160,7 @@ async fn embeddings_are_billed_by_their_input() {
     assert_eq!(house.bill().output, 0);
 
     // The engine has no chat route; FastAPI's words are put into OpenAI's.
-    let chat = chat(false).replace("tiny", "embedder");
+    let chat = chat().replace("tiny", "embedder");
     let answer = house.post("/v1/chat/completions", &chat).await;
     assert_eq!(answer.status, StatusCode::NOT_FOUND);
     let error = answer.json().await;
@@ -208,7 +208,7 @@ async fn one_connection_serves_many_requests_over_http2_as_well() {
     let mut answers = tokio::task::JoinSet::new();
     for _ in 0..20 {
         let mut sender = sender.clone();
-        let mut request = house.request(Method::POST, "/v1/chat/completions", &chat(true));
+        let mut request = house.request(Method::POST, "/v1/chat/completions", &chat());
         *request.uri_mut() = "https://localhost/v1/chat/completions".parse().unwrap();
         answers.spawn(async move { sender.send_request(request).await.unwrap().status() });
     }

@@ -32,19 +32,19 @@ use tokio_util::sync::CancellationToken;
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// 2026-11-22 12:00 UTC.
-pub fn noon() -> Timestamp {
+pub(crate) fn noon() -> Timestamp {
     Timestamp::from_second(1_795_348_800).unwrap()
 }
 
 /// Waits, but not for ever.
-pub async fn within<T>(work: impl Future<Output = T>) -> T {
+pub(crate) async fn within<T>(work: impl Future<Output = T>) -> T {
     tokio::time::timeout(PATIENCE, work)
         .await
         .expect("it happens within 30 s")
 }
 
 /// Waits until `what` is true, letting everybody else work in between.
-pub async fn until(what: impl Fn() -> bool) {
+pub(crate) async fn until(what: impl Fn() -> bool) {
     within(async {
         while !what() {
             tokio::time::sleep(Duration::from_millis(1)).await;
@@ -53,16 +53,16 @@ pub async fn until(what: impl Fn() -> bool) {
     .await;
 }
 
-pub struct Plan {
-    pub pace: Pace,
-    pub team: TeamSettings,
-    pub key: Limits,
+pub(crate) struct Plan {
+    pub(crate) pace: Pace,
+    pub(crate) team: TeamSettings,
+    pub(crate) key: Limits,
     /// Simulated engines, by id and settings; the model is the settings' name.
-    pub engines: Vec<(&'static str, maas_simulator::Settings)>,
+    pub(crate) engines: Vec<(&'static str, maas_simulator::Settings)>,
 }
 
 /// An engine that answers at once and says the same for the same request.
-pub fn engine(model: &str) -> maas_simulator::Settings {
+pub(crate) fn engine(model: &str) -> maas_simulator::Settings {
     let mut settings = maas_simulator::Settings::new(model);
     settings.max_model_len = 2048;
     settings.clock = maas_simulator::Clock(noon);
@@ -81,27 +81,27 @@ impl Default for Plan {
     }
 }
 
-pub struct House {
-    pub layout: Layout,
-    pub registry: Registry,
-    pub engines: Vec<Simulator>,
-    pub key: String,
-    pub key_id: KeyId,
-    pub address: SocketAddr,
-    pub metrics: SocketAddr,
-    pub admin: admin::Client,
-    pub shutdown: CancellationToken,
-    pub running: JoinSet<Result<(), maas_gateway::GatewayError>>,
+pub(crate) struct House {
+    pub(crate) layout: Layout,
+    pub(crate) registry: Registry,
+    pub(crate) engines: Vec<Simulator>,
+    pub(crate) key: String,
+    pub(crate) key_id: KeyId,
+    pub(crate) address: SocketAddr,
+    pub(crate) metrics: SocketAddr,
+    pub(crate) admin: admin::Client,
+    pub(crate) shutdown: CancellationToken,
+    pub(crate) running: JoinSet<Result<(), maas_gateway::GatewayError>>,
     tls: TlsConnector,
     _folder: tempfile::TempDir,
 }
 
 impl House {
-    pub async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         Self::planned(Plan::default()).await
     }
 
-    pub async fn planned(plan: Plan) -> Self {
+    pub(crate) async fn planned(plan: Plan) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let root = Utf8Path::from_path(folder.path()).unwrap();
         let layout = Layout::new(root);
@@ -164,19 +164,19 @@ impl House {
     }
 
     /// A TLS connection.
-    pub async fn connect(&self) -> TlsStream<TcpStream> {
+    pub(crate) async fn connect(&self) -> TlsStream<TcpStream> {
         let stream = within(TcpStream::connect(self.address)).await.unwrap();
         let name = "localhost".try_into().unwrap();
         within(self.tls.connect(name, stream)).await.unwrap()
     }
 
     /// Sends a request on a connection of its own.
-    pub async fn send(&self, request: Request<Full<Bytes>>) -> Answer {
+    pub(crate) async fn send(&self, request: Request<Full<Bytes>>) -> Answer {
         exchange(self.connect().await, request).await
     }
 
     /// A request with the house's key.
-    pub fn request(&self, method: Method, path: &str, body: &str) -> Request<Full<Bytes>> {
+    pub(crate) fn request(&self, method: Method, path: &str, body: &str) -> Request<Full<Bytes>> {
         Request::builder()
             .method(method)
             .uri(path)
@@ -186,16 +186,16 @@ impl House {
             .unwrap()
     }
 
-    pub async fn post(&self, path: &str, body: &str) -> Answer {
+    pub(crate) async fn post(&self, path: &str, body: &str) -> Answer {
         self.send(self.request(Method::POST, path, body)).await
     }
 
-    pub async fn get(&self, path: &str) -> Answer {
+    pub(crate) async fn get(&self, path: &str) -> Answer {
         self.send(self.request(Method::GET, path, "")).await
     }
 
     /// Asks the first engine itself, in the words of the gateway.
-    pub async fn ask_engine(&self, path: &str, id: &str, body: &str) -> Answer {
+    pub(crate) async fn ask_engine(&self, path: &str, id: &str, body: &str) -> Answer {
         let Listen::Unix(socket) = self.engines[0].listen() else {
             panic!("a Unix socket")
         };
@@ -212,7 +212,7 @@ impl House {
     }
 
     /// What the house's team was billed today.
-    pub fn billed(&self) -> UsageRow {
+    pub(crate) fn billed(&self) -> UsageRow {
         let today = self.registry.day(noon()).date;
         let query = UsageQuery {
             by: UsageBy::Team,
@@ -222,17 +222,17 @@ impl House {
         self.registry.usage(&query).unwrap().total
     }
 
-    pub fn bill(&self) -> Usage {
+    pub(crate) fn bill(&self) -> Usage {
         self.billed().usage
     }
 
     /// Waits until a request is running in the first engine.
-    pub async fn engine_runs(&self, requests: u64) {
+    pub(crate) async fn engine_runs(&self, requests: u64) {
         until(|| self.engines[0].requests_running() == requests).await;
     }
 
     /// Replaces the engine table and waits until the gateway has read it.
-    pub async fn replace_table(&self, sequence: u64, entries: Vec<EngineEntry>) {
+    pub(crate) async fn replace_table(&self, sequence: u64, entries: Vec<EngineEntry>) {
         write_table(&self.layout, sequence, entries);
         within(async {
             while self.admin.status().await.unwrap().engine_table.sequence != Some(sequence) {
@@ -243,7 +243,11 @@ impl House {
     }
 }
 
-pub fn entry(id: EngineId, model: maas_types::ModelName, socket: Utf8PathBuf) -> EngineEntry {
+pub(crate) fn entry(
+    id: EngineId,
+    model: maas_types::ModelName,
+    socket: Utf8PathBuf,
+) -> EngineEntry {
     EngineEntry {
         id,
         model,
@@ -313,9 +317,9 @@ fn certificate(root: &Utf8Path) -> (TlsFiles, TlsConnector) {
 }
 
 /// An answer whose body is still to be read. Dropping it drops the connection.
-pub struct Answer {
-    pub status: StatusCode,
-    pub headers: HeaderMap,
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
     body: Incoming,
     _connection: JoinSet<()>,
 }
@@ -340,29 +344,29 @@ async fn exchange(
 }
 
 impl Answer {
-    pub fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).map(|value| value.to_str().unwrap())
     }
 
     /// All of the body.
-    pub async fn text(self) -> String {
+    pub(crate) async fn text(self) -> String {
         let whole = within(self.body.collect()).await.unwrap().to_bytes();
         String::from_utf8(whole.to_vec()).unwrap()
     }
 
-    pub async fn json(self) -> Value {
+    pub(crate) async fn json(self) -> Value {
         let text = self.text().await;
         serde_json::from_str(&text).unwrap_or_else(|_| panic!("not JSON: {text}"))
     }
 
     /// What comes next of the body; `None` at its end.
-    pub async fn more(&mut self) -> Option<String> {
+    pub(crate) async fn more(&mut self) -> Option<String> {
         let frame = within(self.body.frame()).await?.unwrap();
         Some(String::from_utf8(frame.into_data().unwrap().to_vec()).unwrap())
     }
 
     /// Reads until the body so far contains `what`. Returns the body so far.
-    pub async fn read_until(&mut self, what: &str) -> String {
+    pub(crate) async fn read_until(&mut self, what: &str) -> String {
         let mut text = String::new();
         while !text.contains(what) {
             text += &self
@@ -375,7 +379,7 @@ impl Answer {
 }
 
 /// Sends bytes as they are and reads until the other side closes, or `enough` was seen.
-pub async fn raw(house: &House, text: &[u8], enough: &str) -> String {
+pub(crate) async fn raw(house: &House, text: &[u8], enough: &str) -> String {
     let mut stream = house.connect().await;
     stream.write_all(text).await.unwrap();
     stream.flush().await.unwrap();
@@ -395,7 +399,7 @@ pub async fn raw(house: &House, text: &[u8], enough: &str) -> String {
 }
 
 /// An engine that answers everything with `answer`, raw bytes, and closes.
-pub async fn odd_engine(
+pub(crate) fn odd_engine(
     house: &House,
     id: &str,
     answer: &'static [u8],
@@ -406,17 +410,17 @@ pub async fn odd_engine(
     let mut serving = JoinSet::new();
     serving.spawn(async move {
         while let Ok((mut stream, _)) = listener.accept().await {
-            let mut buffer = [0; 65536];
-            let _ = stream.read(&mut buffer).await;
-            let _ = stream.write_all(answer).await;
-            let _ = stream.shutdown().await;
+            let mut buffer = vec![0; 65536];
+            drop(stream.read(&mut buffer).await);
+            drop(stream.write_all(answer).await);
+            drop(stream.shutdown().await);
         }
     });
     (entry(id, "tiny".parse().unwrap(), socket), serving)
 }
 
 /// Asks the metrics listener.
-pub async fn plain_http(address: SocketAddr, path: &str) -> Answer {
+pub(crate) async fn plain_http(address: SocketAddr, path: &str) -> Answer {
     let stream = TcpStream::connect(address).await.unwrap();
     let request = Request::builder().uri(path).header("host", "localhost");
     exchange(stream, request.body(Full::default()).unwrap()).await
@@ -424,7 +428,7 @@ pub async fn plain_http(address: SocketAddr, path: &str) -> Answer {
 
 impl House {
     /// A TLS connection on which HTTP/2 was agreed.
-    pub async fn connect_h2(&self) -> TlsStream<TcpStream> {
+    pub(crate) async fn connect_h2(&self) -> TlsStream<TcpStream> {
         let mut config = ClientConfig::clone(self.tls.config());
         config.alpn_protocols = vec![b"h2".to_vec()];
         let stream = TcpStream::connect(self.address).await.unwrap();

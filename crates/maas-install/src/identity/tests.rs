@@ -1,6 +1,5 @@
 use std::{os::unix::fs::PermissionsExt as _, sync::Arc, time::Duration};
 
-use camino::Utf8Path;
 use maas_store::Holder;
 use maas_types::Layout;
 use rustls::{

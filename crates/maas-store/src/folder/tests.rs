@@ -81,7 +81,8 @@ fn a_link_to_a_file_beside_it_is_refused_too() {
 
 #[test]
 fn a_link_in_the_place_of_a_folder_on_the_way_is_refused() {
-    let (folder, elsewhere) = (folder(), self::folder());
+    let elsewhere = folder();
+    let folder = folder();
     fs_err::create_dir_all(elsewhere.path.join("acme-1")).unwrap();
     fs_err::write(elsewhere.path.join("acme-1/volume.json"), b"{}").unwrap();
     symlink(&elsewhere.path, folder.path.join("MAAS")).unwrap();

@@ -64,25 +64,7 @@ impl Store {
             return Err(StoreError::Missing(Box::new(missing)));
         }
         let binary = bundle.bill().binary;
-        self.take(
-            Run::new(self, lock, db, media, binary),
-            located.blobs(),
-            progress,
-        )
-    }
-
-    /// Brings in located blobs, which came from a verified bundle.
-    fn take(
-        &self,
-        mut run: Run<'_>,
-        blobs: &[LocatedBlob<'_>],
-        progress: &mut dyn FnMut(Progress),
-    ) -> Result<Ingested, StoreError> {
-        run.plan(blobs, progress)?;
-        for blob in blobs {
-            run.blob(blob, progress)?;
-        }
-        Ok(run.done)
+        Run::new(self, lock, db, media, binary).take(located.blobs(), progress)
     }
 
     /// What is needed, not here, and on none of the volumes.
@@ -154,6 +136,19 @@ impl<'a> Run<'a> {
             binary,
             done: Ingested::default(),
         }
+    }
+
+    /// Brings in located blobs, which came from a verified bundle.
+    fn take(
+        mut self,
+        blobs: &[LocatedBlob<'_>],
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<Ingested, StoreError> {
+        self.plan(blobs, progress)?;
+        for blob in blobs {
+            self.blob(blob, progress)?;
+        }
+        Ok(self.done)
     }
 
     fn plan(

@@ -1,4 +1,3 @@
-use camino::Utf8Path;
 use jiff::Timestamp;
 use maas_bundle::Floors;
 use maas_types::{Exit, Layout};

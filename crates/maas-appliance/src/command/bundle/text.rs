@@ -23,7 +23,11 @@ pub(super) fn built(built: &Built) -> String {
 /// One line for each role, or one line when all roles stand the same.
 pub(super) fn signatures(roles: &[RoleStatus]) -> String {
     let line = |role: &RoleStatus| {
-        let signed: Vec<_> = role.signed.iter().map(|key| key.short()).collect();
+        let signed: Vec<_> = role
+            .signed
+            .iter()
+            .map(maas_bundle::SignerId::short)
+            .collect();
         let who = if signed.is_empty() {
             "nobody".to_owned()
         } else {

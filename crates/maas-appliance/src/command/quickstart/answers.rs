@@ -4,7 +4,7 @@ use camino::Utf8Path;
 use maas_types::{Exit, ModelName};
 use serde_json::{Value, json};
 
-use super::https::HttpsClient;
+use super::{https::HttpsClient, stage::chapter};
 use crate::{error::CommandError, output};
 
 /// What is asked. A base model answers it, with the stop word below, in one word.
@@ -65,7 +65,7 @@ pub(super) async fn ask_in_three_dialects(
     key: &str,
     model: &ModelName,
 ) -> Result<(), CommandError> {
-    output::words("\n== A developer's calls over HTTPS, with that CA and that key");
+    chapter("A developer's calls over HTTPS, with that CA and that key");
     let client = HttpsClient::new(port, ca, key)?;
     for dialect in dialects(model) {
         let (status, answer) = client.post(dialect.path, &dialect.body).await?;

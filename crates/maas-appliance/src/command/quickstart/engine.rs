@@ -40,7 +40,7 @@ pub(super) fn choose(args: &QuickstartArgs) -> Result<Choice, CommandError> {
         (QuickstartEngine::Vllm, Some(_), None) => {
             Err(CommandError::usage("a real vLLM needs a model").hint("say which: --model DIR"))
         }
-        (_, Some(program), Some(folder)) => real(program, folder),
+        (_, Some(program), Some(folder)) => real(&program, folder),
         (QuickstartEngine::Auto, None, Some(_)) => Err(CommandError::new(
             Exit::NotFound,
             "--model was given, but no vLLM is on the PATH",
@@ -60,7 +60,7 @@ fn simulated(why: &'static str) -> Result<Choice, CommandError> {
     Ok(Choice::Simulated { model, why })
 }
 
-fn real(program: Utf8PathBuf, folder: &Utf8Path) -> Result<Choice, CommandError> {
+fn real(program: &Utf8Path, folder: &Utf8Path) -> Result<Choice, CommandError> {
     let folder = folder.canonicalize_utf8()?;
     if !folder.join("config.json").is_file() {
         return Err(

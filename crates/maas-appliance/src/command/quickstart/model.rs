@@ -100,7 +100,8 @@ mod tests {
     #[test]
     fn the_made_up_weights_are_a_valid_safetensors_file() {
         let file = safetensors(10);
-        let length = u64::from_le_bytes(file[..8].try_into().unwrap()) as usize;
+        let length = u64::from_le_bytes(file[..8].try_into().unwrap());
+        let length = usize::try_from(length).unwrap();
         let header: Value = serde_json::from_slice(&file[8..8 + length]).unwrap();
         assert_eq!(
             header.pointer("/rehearsal/data_offsets/1"),

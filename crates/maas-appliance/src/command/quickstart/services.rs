@@ -11,11 +11,14 @@ use maas_types::{EngineState, EngineTable, Exit, Layout};
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::time::{Instant, sleep};
 
-use super::{LOOK_EVERY, stage::Stage};
+use super::{
+    LOOK_EVERY,
+    stage::{Stage, chapter},
+};
 use crate::{error::CommandError, output};
 
 /// How long a service may take to end: the supervisor stops engines, which drain first.
-const STOP_WITHIN: Duration = Duration::from_secs(60);
+const STOP_WITHIN: Duration = Duration::from_mins(1);
 
 /// The running services, in the order in which they were started.
 #[derive(Debug)]
@@ -31,7 +34,7 @@ struct Service {
 impl Services {
     /// Starts agent, supervisor and gateway. Each dies with us, even if we are killed.
     pub(super) fn start(stage: &Stage) -> Result<Self, CommandError> {
-        stage.chapter("The services that systemd would start");
+        chapter("The services that systemd would start");
         let mut services = Self(Vec::new());
         for (name, words) in [
             ("gpu-agent", &["--root", "host", "gpu-agent"][..]),

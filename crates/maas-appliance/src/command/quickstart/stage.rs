@@ -101,22 +101,6 @@ impl Stage {
         Ok(fs_err::write(path, text)?)
     }
 
-    /// A passphrase for this run.
-    pub(super) fn random_words(&self) -> Result<String, CommandError> {
-        let mut bytes = [0_u8; 16];
-        getrandom::fill(&mut bytes).map_err(|error| CommandError::new(Exit::Failed, error))?;
-        Ok(bytes
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect::<String>()
-            + "\n")
-    }
-
-    /// Announces what comes next.
-    pub(super) fn chapter(&self, title: &str) {
-        output::words(&format!("\n== {title}"));
-    }
-
     /// Types a command and shows what it prints.
     pub(super) fn command(&self, words: &[&str]) -> Result<(), CommandError> {
         output::words(&format!("\n$ maas-appliance {}", typed(words)));
@@ -150,6 +134,18 @@ impl Stage {
             .stdin(Stdio::null());
         command
     }
+}
+
+/// A passphrase for this run.
+pub(super) fn random_passphrase() -> Result<String, CommandError> {
+    let mut bytes = [0_u8; 16];
+    getrandom::fill(&mut bytes).map_err(|error| CommandError::new(Exit::Failed, error))?;
+    Ok(format!("{:032x}\n", u128::from_le_bytes(bytes)))
+}
+
+/// Announces what comes next.
+pub(super) fn chapter(title: &str) {
+    output::words(&format!("\n== {title}"));
 }
 
 fn failed(words: &[&str], code: Option<i32>) -> CommandError {

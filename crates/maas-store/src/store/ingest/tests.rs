@@ -137,7 +137,7 @@ impl Bundle {
         let db = TrustDb::open(&lock)?;
         let store = Store::new(&host.layout);
         let run = Run::new(&store, &lock, &db, volumes, self.binary);
-        store.take(run, &self.located(), &mut |_| ())
+        run.take(&self.located(), &mut |_| ())
     }
 }
 
@@ -190,10 +190,7 @@ impl Host {
 #[test]
 fn each_byte_is_read_once_and_a_second_run_reads_none() {
     let (host, bundle) = (host(), bundle());
-    let media = bundle
-        .volumes
-        .each_ref()
-        .map(|volume| Flaky::counting(volume));
+    let media = bundle.volumes.each_ref().map(Flaky::counting);
     let media: Vec<&dyn Media> = media.iter().map(|m| m as &dyn Media).collect();
     let first = bundle.ingest_from(&host, Disk::real(), &media).unwrap();
     assert_eq!(first.bytes_read, bundle.bytes());
@@ -210,10 +207,7 @@ fn each_byte_is_read_once_and_a_second_run_reads_none() {
 #[test]
 fn the_medium_itself_is_asked_for_exactly_the_signed_bytes() {
     let (host, bundle) = (host(), bundle());
-    let counted = bundle
-        .volumes
-        .each_ref()
-        .map(|volume| Flaky::counting(volume));
+    let counted = bundle.volumes.each_ref().map(Flaky::counting);
     let media: Vec<&dyn Media> = counted.iter().map(|m| m as &dyn Media).collect();
     bundle.ingest_from(&host, Disk::real(), &media).unwrap();
     let read: u64 = counted.iter().map(|m| m.read.load(Ordering::SeqCst)).sum();
@@ -421,7 +415,7 @@ fn a_mismatch_names_volume_file_part_offset_and_both_digests() {
     let name = MediaPath::part(&"acme-1".parse().unwrap(), &part).to_string();
     bundle.volumes[1].change(&name, |bytes| bytes[9] ^= 1);
     let error = bundle.ingest(&host, Disk::real()).unwrap_err();
-    insta::assert_snapshot!(error, @"");
+    insta::assert_snapshot!(error, @"volume `stick-2`: `MAAS/acme-1/parts/sha256/75fe0c8d6e63f9d8afa7a10fcc45f05dc6dcbcf05d5f6143f01be1f476d1dc1e` (part 2, from byte 5000 of sha256:cc7e58a3729de52faec2899f8ecbe9f3f86d0dd1323690fe6e149f82ed2015b3) does not have the signed content (expected sha256:75fe0c8d6e63f9d8afa7a10fcc45f05dc6dcbcf05d5f6143f01be1f476d1dc1e, found sha256:0e8920ef4f34be210ddc407805956236ea4b2cd42a64dcbb81e513653d1fc025)");
 }
 
 #[test]
@@ -446,7 +440,7 @@ fn a_medium_that_goes_on_failing_is_named_with_file_and_offset_and_staged_parts_
     let media: Vec<&dyn Media> = media.iter().map(|m| m as &dyn Media).collect();
     let error = bundle.ingest_from(&host, Disk::real(), &media).unwrap_err();
     assert_eq!(error.exit(), Exit::Medium);
-    insta::assert_snapshot!(error, @"");
+    insta::assert_snapshot!(error, @"volume `stick-2`: `MAAS/acme-1/parts/sha256/75fe0c8d6e63f9d8afa7a10fcc45f05dc6dcbcf05d5f6143f01be1f476d1dc1e` (part 2) cannot be read at byte 0 (tried 3 times: a failing stick, reader or memory)");
     let source = std::error::Error::source(&error).unwrap();
     assert_eq!(source.to_string(), "input/output error of the test");
     let here = bytes_here(&host, &bundle);
