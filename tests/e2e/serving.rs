@@ -115,7 +115,9 @@ fn a_spent_budget_is_402_and_a_burst_is_429() {
         if answer.status != 200 {
             assert_eq!(answer.status, 402, "{}", answer.body);
             assert!(
-                answer.body.contains("poor"),
+                answer
+                    .body
+                    .contains("the team's budget of 60 tokens per day"),
                 "it does not say which limit: {}",
                 answer.body
             );

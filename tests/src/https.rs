@@ -55,6 +55,8 @@ pub struct Streaming {
     /// HTTP status.
     pub status: u16,
     headers: Vec<String>,
+    /// Whether a line was read.
+    begun: bool,
 }
 
 impl std::fmt::Debug for Streaming {
@@ -128,6 +130,7 @@ impl Https {
             reader,
             status,
             headers: lines.split_off(1),
+            begun: false,
         })
     }
 
@@ -146,6 +149,7 @@ impl Https {
 impl Streaming {
     /// The next line of the body that is not empty and no chunk size; `None` at the end.
     pub fn line(&mut self) -> Option<String> {
+        self.begun = true;
         loop {
             let mut line = String::new();
             if self.reader.read_line(&mut line).ok()? == 0 {
@@ -158,7 +162,7 @@ impl Streaming {
         }
     }
 
-    /// The rest of the answer.
+    /// The rest of the answer; with the sizes of its chunks once a line was read.
     pub fn finish(mut self) -> std::io::Result<Answer> {
         let mut bytes = Vec::new();
         // A connection that is cut without TLS's goodbye still delivered what it delivered.
@@ -171,7 +175,12 @@ impl Streaming {
             .headers
             .iter()
             .any(|h| h.to_ascii_lowercase().replace(' ', "") == "transfer-encoding:chunked");
-        let body = if chunked { unchunk(&text) } else { text };
+        // Within a chunk nobody knows where the next one begins.
+        let body = if chunked && !self.begun {
+            unchunk(&text)
+        } else {
+            text
+        };
         Ok(Answer {
             status: self.status,
             headers: self.headers,

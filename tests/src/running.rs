@@ -135,13 +135,9 @@ impl Running {
             .as_array()
             .unwrap()
             .iter()
-            .find(|row| row["key"] == id);
-        row.map_or((0, 0), |row| {
-            (
-                row["input"].as_u64().unwrap(),
-                row["output"].as_u64().unwrap(),
-            )
-        })
+            .find(|row| row["name"] == id);
+        let tokens = |kind: &str| row.map_or(0, |row| row["usage"][kind].as_u64().unwrap());
+        (tokens("input"), tokens("output"))
     }
 
     /// The metrics page.
@@ -165,7 +161,8 @@ impl Running {
         table["engines"][0].clone()
     }
 
-    /// Every process whose command line or environment names this site, as `(pid, command line)`.
+    /// Every process whose command line, environment or working folder names this site, as
+    /// `(pid, command line)`.
     pub fn processes(&self) -> Vec<(u32, String)> {
         let folder = self.site.path("");
         let folder = folder.as_str().trim_end_matches('/');
@@ -183,7 +180,10 @@ impl Running {
                 String::from_utf8_lossy(&bytes).replace('\0', " ")
             };
             let line = read("cmdline");
-            if !line.is_empty() && (line.contains(folder) || read("environ").contains(folder)) {
+            let works_here = std::fs::read_link(entry.path().join("cwd"))
+                .is_ok_and(|cwd| cwd.starts_with(folder));
+            let ours = works_here || line.contains(folder) || read("environ").contains(folder);
+            if !line.is_empty() && ours {
                 found.push((pid, line));
             }
         }

@@ -269,7 +269,13 @@ impl Script for ChatScript {
                 .map(|finish| wire::StopReason(stop_reason(finish))),
             token_ids: Some(wire::Null),
         };
-        let chunk = self.head.chunk(vec![delta], self.usage(token.generated));
+        // vLLM 0.32 stamps the last chunk of an answer unless a chunk with usage is to follow
+        // (`chat_completion_stream_generator`).
+        let is_last = token.finish.is_some() && self.usage_on == UsageOn::Nothing;
+        let chunk = wire::Chunk {
+            system_fingerprint: is_last.then(App::fingerprint),
+            ..self.head.chunk(vec![delta], self.usage(token.generated))
+        };
         events.push(data(&reply::json_text(&chunk)));
         events
     }

@@ -167,6 +167,8 @@ impl Script for CompletionScript {
             .then(|| logprobs::completions(&[(token.id, text.clone())], offset));
         let usage = (self.usage_on == UsageOn::Every)
             .then(|| ChunkUsage::so_far(self.head.prompt, token.generated));
+        // vLLM 0.32, `completion_stream_generator`.
+        let is_last = token.finish.is_some() && self.usage_on == UsageOn::Nothing;
         let chunk = wire::Chunk {
             id: self.head.id.clone(),
             object: "text_completion",
@@ -182,6 +184,7 @@ impl Script for CompletionScript {
                 token_ids: None,
             }],
             usage,
+            system_fingerprint: is_last.then(App::fingerprint),
         };
         vec![data(&reply::json_text(&chunk))]
     }

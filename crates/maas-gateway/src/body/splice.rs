@@ -40,6 +40,15 @@ impl<'a> Edits<'a> {
         self.inserted.extend(json);
     }
 
+    /// Puts the member `key` with the value `json` in the place of the member `old`, if that is there.
+    pub(crate) fn put_instead(&mut self, old: &str, key: &str, json: &[u8]) {
+        if let Some(member) = self.object.get(old) {
+            let place = member.key.start..member.value.end;
+            let new = [b"\"", key.as_bytes(), b"\":", json].concat();
+            self.replaced.push((place, new));
+        }
+    }
+
     /// Takes `key` out, with its value and one comma; nothing when it is not there.
     pub(crate) fn remove(&mut self, key: &'static str) {
         if self.object.get(key).is_some() && !self.removed.contains(&key) {

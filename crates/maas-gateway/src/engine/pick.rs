@@ -1,7 +1,9 @@
 //! Which engine gets a request: among the ready ones the one with the fewest requests of ours.
 //!
 //! A count is taken when an engine is picked, not when it answers, so that requests that arrive
-//! together do not all see the same idle engine.
+//! together do not all see the same idle engine. An engine that fails answers at once and would be
+//! idle for ever, so each failure in a row weighs like requests: it is tried again when the others
+//! have more to do.
 
 use std::sync::{
     Arc,
@@ -25,8 +27,17 @@ pub(crate) struct Local {
     in_flight: AtomicUsize,
     /// The table's sequence at which connecting failed, plus one; 0 when it has not.
     ejected_at: AtomicU64,
+    /// Failures since the last good answer.
+    failures: AtomicUsize,
     pub(crate) pool: Pool,
 }
+
+/// How many requests one failure weighs. Why 8: half of what one engine of a small site has running.
+const FAILURE_WEIGHS: usize = 8;
+
+/// Failures beyond this number weigh no more. Why 8: 64 requests on the other replica are a load
+/// under which even a doubtful engine should be tried.
+const MOST_FAILURES: usize = 8;
 
 /// One request that an engine has. Dropping it gives the place back.
 #[derive(Debug)]
@@ -35,6 +46,22 @@ pub(crate) struct Place(Arc<Local>);
 impl Local {
     pub(crate) fn in_flight(&self) -> usize {
         self.in_flight.load(Ordering::Relaxed)
+    }
+
+    /// How busy it seems.
+    fn load(&self) -> usize {
+        let failures = self.failures.load(Ordering::Relaxed).min(MOST_FAILURES);
+        self.in_flight() + failures * FAILURE_WEIGHS
+    }
+
+    /// It failed a request, by its own word or by none.
+    pub(crate) fn failed(&self) {
+        self.failures.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// It answered a request, if only to refuse it.
+    pub(crate) fn answered(&self) {
+        self.failures.store(0, Ordering::Relaxed);
     }
 
     /// Connecting failed: others are preferred until the table says something new.
@@ -79,7 +106,7 @@ pub(crate) fn pick(
         .iter()
         .filter(|engine| engine.entry.state == EngineState::Ready && engine.entry.model == *model)
         .filter(|engine| !tried.iter().any(|tried| tried.entry.id == engine.entry.id))
-        .min_by_key(|engine| (engine.local.is_ejected(sequence), engine.local.in_flight()))?;
+        .min_by_key(|engine| (engine.local.is_ejected(sequence), engine.local.load()))?;
     Some((Arc::clone(engine), Place::take(&engine.local)))
 }
 
@@ -131,6 +158,27 @@ pub(crate) mod tests {
         assert_eq!(ids, ["a", "b", "a", "b"]);
         drop(picked);
         assert!(engines.iter().all(|engine| engine.local.in_flight() == 0));
+    }
+
+    #[test]
+    fn an_engine_that_fails_at_once_does_not_attract_every_request() {
+        let engines = engines(&[("a", EngineState::Ready), ("b", EngineState::Ready)]);
+        let model = "tiny".parse().unwrap();
+        let ids = |count| {
+            let picks = std::iter::from_fn(|| pick(&engines, 1, &model, &[]));
+            let held: Vec<_> = picks.take(count).collect();
+            let ids = held.iter().map(|(engine, _)| engine.entry.id.to_string());
+            ids.collect::<Vec<_>>().concat()
+        };
+        engines[0].local.failed();
+        assert_eq!(ids(8), "bbbbbbbb");
+        assert_eq!(
+            ids(10),
+            "bbbbbbbbab",
+            "it is tried again when the other is busy"
+        );
+        engines[0].local.answered();
+        assert_eq!(ids(4), "abab");
     }
 
     #[test]

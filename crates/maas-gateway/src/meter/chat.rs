@@ -3,17 +3,23 @@
 //! The gateway asks the engine for `include_usage` and `continuous_usage_stats` whatever the client
 //! asked ([`crate::body::outgoing`]), so every chunk carries the usage so far, and takes out what the
 //! client did not ask for. vLLM writes a chunk's members in a fixed order without spaces, so a chunk
-//! whose `usage` is taken out is, byte for byte, the chunk that vLLM would have sent.
+//! whose `usage` is taken out is, byte for byte, the chunk that vLLM would have sent. One thing moves:
+//! `system_fingerprint` stands on the chunk with `finish_reason`, right after where `usage` would be,
+//! unless a chunk with usage follows; then it stands there (vLLM 0.32,
+//! `chat_completion_stream_generator`). So that chunk is held until the next one, which comes at the
+//! same moment. With several answers at once it is not: holding back the first until the last is done
+//! would be worse than a missing fingerprint.
 
 use std::collections::BTreeMap;
 
+use bytes::Bytes;
 use maas_types::Usage;
 use serde::Deserialize;
 
 use super::{OpenAiUsage, Seen, State};
 use crate::{
     body::{
-        scan,
+        scan::{self, Object},
         splice::Edits,
         understand::{Understood, UsageWanted},
     },
@@ -30,6 +36,19 @@ pub(crate) struct Chat {
     running: BTreeMap<u64, Usage>,
     /// The last chunk's usage, which counts all of them.
     last: Option<Usage>,
+    /// Whether the client gets one answer and no chunk with usage.
+    moves_fingerprint: bool,
+    /// The chunk with `finish_reason`, which waits for its `system_fingerprint`.
+    held: Option<(Frame, Object)>,
+}
+
+/// The members of a chunk that matter here.
+const MEMBERS: [&str; 4] = ["choices", "usage", "system_fingerprint", "error"];
+
+fn without_usage(frame: &Frame, chunk: &Object) -> Bytes {
+    let mut edits = Edits::new(chunk);
+    edits.remove("usage");
+    frame.with_data(&edits.apply(&frame.data()))
 }
 
 #[derive(Deserialize)]
@@ -48,6 +67,8 @@ impl Chat {
             per_prompt: request.per_prompt.max(1),
             running: BTreeMap::new(),
             last: None,
+            moves_fingerprint: request.usage_wanted == UsageWanted::No && request.answers() == 1,
+            held: None,
         }
     }
 
@@ -57,21 +78,19 @@ impl Chat {
             return Seen::pass(frame, State::Going);
         }
         if data.as_ref() == b"[DONE]" {
-            return Seen::pass(frame, State::Ended);
+            return self.after_held(frame, State::Ended);
         }
-        let Ok(chunk) = scan::object(&data, &["choices", "usage", "error"]) else {
+        let Ok(chunk) = scan::object(&data, &MEMBERS) else {
             // Not ours to judge: the client gets what the engine said.
-            return Seen::pass(frame, State::Going);
+            return self.after_held(frame, State::Going);
         };
         if chunk.value(&data, "error").is_some() {
-            return Seen::pass(frame, State::Failed);
+            return self.after_held(frame, State::Failed);
         }
         let choices = chunk.value(&data, "choices").unwrap_or(b"[]");
         let choices: Vec<Choice<'_>> = serde_json::from_slice(choices).unwrap_or_default();
-        if choices
-            .iter()
-            .any(|c| c.finish_reason.as_deref() == Some("abort"))
-        {
+        let finished = |reason| choices.iter().any(|c| c.finish_reason.as_deref() == reason);
+        if finished(Some("abort")) {
             return Seen {
                 forward: None,
                 state: State::Aborted,
@@ -81,28 +100,56 @@ impl Chat {
             .value(&data, "usage")
             .and_then(|usage| serde_json::from_slice::<OpenAiUsage>(usage).ok());
         let Some(usage) = usage else {
-            return Seen::pass(frame, State::Going);
+            return self.after_held(frame, State::Going);
         };
-        match choices.first() {
-            Some(choice) => drop(self.running.insert(choice.index, usage.into())),
-            None => self.last = Some(usage.into()),
-        }
-        let wanted = match choices.first() {
-            Some(_) => self.wanted == UsageWanted::EveryChunk,
-            None => self.wanted != UsageWanted::No,
+        let Some(choice) = choices.first() else {
+            self.last = Some(usage.into());
+            return self.end_of_usage(frame, chunk.value(&data, "system_fingerprint"));
         };
-        let forward = match (wanted, choices.is_empty()) {
-            (true, _) => Some(frame.raw().clone()),
-            (false, true) => None,
-            (false, false) => {
-                let mut edits = Edits::new(&chunk);
-                edits.remove("usage");
-                Some(frame.with_data(&edits.apply(&data)))
-            }
+        self.running.insert(choice.index, usage.into());
+        let forward = if self.wanted == UsageWanted::EveryChunk {
+            Some(frame.raw().clone())
+        } else if self.moves_fingerprint && !finished(None) {
+            self.held = Some((frame.clone(), chunk));
+            None
+        } else {
+            Some(without_usage(frame, &chunk))
         };
         Seen {
             forward,
             state: State::Going,
+        }
+    }
+
+    /// The chunk with nothing but usage: for whoever asked for it. Its fingerprint goes to the chunk
+    /// that was held.
+    fn end_of_usage(&mut self, frame: &Frame, fingerprint: Option<&[u8]>) -> Seen {
+        if self.wanted != UsageWanted::No {
+            return self.after_held(frame, State::Going);
+        }
+        let forward = self.held.take().map(|(held, chunk)| match fingerprint {
+            None => without_usage(&held, &chunk),
+            Some(fingerprint) => {
+                let mut edits = Edits::new(&chunk);
+                edits.put_instead("usage", "system_fingerprint", fingerprint);
+                held.with_data(&edits.apply(&held.data()))
+            }
+        });
+        Seen {
+            forward,
+            state: State::Going,
+        }
+    }
+
+    /// Passes a frame on as it is, after the one that was held, if any.
+    fn after_held(&mut self, frame: &Frame, state: State) -> Seen {
+        let Some((held, chunk)) = self.held.take() else {
+            return Seen::pass(frame, state);
+        };
+        let both = [&without_usage(&held, &chunk)[..], &frame.raw()[..]].concat();
+        Seen {
+            forward: Some(both.into()),
+            state,
         }
     }
 

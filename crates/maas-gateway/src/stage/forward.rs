@@ -123,6 +123,11 @@ pub(crate) async fn open(shared: Arc<Shared>, outgoing: Outgoing) -> Result<Open
         let connect = shared.settings.pace.engine_connect;
         match client::exchange(&engine, request, connect, &shared.drivers).await {
             Ok(exchange) => {
+                if exchange.status.is_server_error() {
+                    engine.local.failed();
+                } else {
+                    engine.local.answered();
+                }
                 let full = exchange.status == StatusCode::SERVICE_UNAVAILABLE;
                 let opened = Opened {
                     engine: Arc::clone(&engine),
@@ -155,7 +160,10 @@ fn fault(engine: &Engine, sequence: u64, error: &ClientError) -> Option<Refusal>
             engine.local.eject(sequence);
             None
         }
-        ClientError::Broken(_) => Some(Refusal::EngineBrokeOff),
+        ClientError::Broken(_) => {
+            engine.local.failed();
+            Some(Refusal::EngineBrokeOff)
+        }
     }
 }
 

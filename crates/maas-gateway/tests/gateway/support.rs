@@ -124,9 +124,7 @@ impl House {
         write_table(&layout, 1, entries);
 
         let (tls, connector) = certificate(root);
-        let pepper = Pepper::from_bytes(&[7; 32]);
-        let registry =
-            Registry::open(&layout.state_db(), pepper, noon(), SiteTimeZone::utc()).unwrap();
+        let registry = open_registry(&layout);
         let (key_id, key) = first_key(&registry, plan.team, plan.key);
 
         let settings = Settings {
@@ -226,6 +224,18 @@ impl House {
         self.billed().usage
     }
 
+    /// What stands in the ledger's file after the gateway has ended.
+    pub(crate) fn bill_on_disk(&self) -> Usage {
+        let again = open_registry(&self.layout);
+        let today = again.day(noon()).date;
+        let query = UsageQuery {
+            by: UsageBy::Team,
+            from: today,
+            to: today,
+        };
+        again.usage(&query).unwrap().total.usage
+    }
+
     /// Waits until a request is running in the first engine.
     pub(crate) async fn engine_runs(&self, requests: u64) {
         until(|| self.engines[0].requests_running() == requests).await;
@@ -276,6 +286,11 @@ fn write_table(layout: &Layout, sequence: u64, engines: Vec<EngineEntry>) {
     let beside = layout.run().join("engines.json.new");
     fs_err::write(&beside, serde_json::to_vec(&table).unwrap()).unwrap();
     fs_err::rename(beside, layout.engine_table()).unwrap();
+}
+
+fn open_registry(layout: &Layout) -> Registry {
+    let pepper = Pepper::from_bytes(&[7; 32]);
+    Registry::open(&layout.state_db(), pepper, noon(), SiteTimeZone::utc()).unwrap()
 }
 
 fn first_key(registry: &Registry, settings: TeamSettings, limits: Limits) -> (KeyId, String) {

@@ -69,11 +69,10 @@ impl Registry {
         self.commit_team(&connection, &team)?;
         let cut = team.cut.clone();
         self.swap(snapshot.with_team(team, Tokens::Kept));
+        // Counted before they are told: whoever hears it at once is gone a moment later.
+        let live = snapshot.keys_of(name).map(|key| running(key)).sum();
         cut.cancel();
-        let live = snapshot.keys_of(name).map(|key| running(key));
-        Ok(Revocation {
-            streams_cut: live.sum(),
-        })
+        Ok(Revocation { streams_cut: live })
     }
 
     /// Accepts the keys of a disabled team again, except those that were revoked.
@@ -158,10 +157,9 @@ impl Registry {
             .map_err(|source| self.0.failed("revoke a key in", source))?;
         key.record.revoked = Some(revoked);
         self.swap(snapshot.with_key(key.clone()));
+        let live = running(&key);
         key.cut.cancel();
-        Ok(Revocation {
-            streams_cut: running(&key),
-        })
+        Ok(Revocation { streams_cut: live })
     }
 
     /// All keys, or those of a team, oldest first. Memory only.

@@ -49,7 +49,11 @@ pub(crate) struct Chunk {
     pub(crate) created: i64,
     pub(crate) model: String,
     pub(crate) choices: Vec<Delta>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) usage: Option<ChunkUsage>,
+    /// Only on the last chunk of an answer after which no chunk with usage comes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) system_fingerprint: Option<String>,
 }
 
 /// The chunk without choices at the end, which has no nulls.
