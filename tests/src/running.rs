@@ -1,5 +1,6 @@
 //! A host that is installed and serves: simulated engines, the three services, a team and a key.
 
+use camino::Utf8Path;
 use serde_json::{Value, json};
 
 use crate::{Https, Service, Site};
@@ -11,6 +12,10 @@ pub struct EngineUnderTest {
     config: String,
     /// The model's folder; the site's own little one when `None`.
     model: Option<String>,
+    /// Variables that the services get.
+    environment: Vec<(String, String)>,
+    /// `[engine]` lines of the model's manifest.
+    manifest: String,
 }
 
 impl EngineUnderTest {
@@ -19,6 +24,23 @@ impl EngineUnderTest {
         Self {
             config: format!("kind = \"simulated\"\nsimulate = \"{simulate}\"\n"),
             model: None,
+            environment: Vec::new(),
+            manifest: String::new(),
+        }
+    }
+
+    /// The simulated engine on the GPUs of a scenario file, as the fake NVML library tells of them.
+    /// `manifest` are lines of the model's `[engine]`.
+    pub fn on_gpus(scenario: &Utf8Path, manifest: &str) -> Self {
+        let library = crate::fake_nvml();
+        Self {
+            config: format!(
+                "kind = \"simulated\"\ndevice = \"gpu\"\nsimulate = \"load=0s\"\n\
+                 [gpus]\nlibrary = \"{library}\"\ninterval_seconds = 1\n"
+            ),
+            model: None,
+            environment: vec![("FAKE_NVML_SCENARIO".to_owned(), scenario.to_string())],
+            manifest: manifest.to_owned(),
         }
     }
 
@@ -27,6 +49,8 @@ impl EngineUnderTest {
         Self {
             config: format!("kind = \"vllm\"\ndevice = \"cpu\"\nvllm = \"{program}\"\n"),
             model: Some(model.to_owned()),
+            environment: Vec::new(),
+            manifest: String::new(),
         }
     }
 }
@@ -59,7 +83,20 @@ impl Running {
 
     /// As [`Running::new`], with any engine.
     pub fn with(engine: &EngineUnderTest) -> Self {
-        let site = Site::new().with_keys().with_recipe(1).with_small_binary();
+        let mut running = Self::unready(engine);
+        running.wait_until_ready();
+        running.site.host(&["team", "create", "blue"]).ok();
+        running.key = running.new_key("blue", &[]);
+        running
+    }
+
+    /// Installs and starts everything, and waits for nothing.
+    pub fn unready(engine: &EngineUnderTest) -> Self {
+        let mut site = Site::new().with_keys().with_recipe(1).with_small_binary();
+        for (name, value) in &engine.environment {
+            site = site.with_variable(name, value);
+        }
+        site.append("model.toml", &engine.manifest);
         if let Some(model) = &engine.model {
             site.use_model(model);
         }
@@ -69,7 +106,7 @@ impl Running {
         site.host(&["install", "--media", "bundle"]).ok();
         site.host(&["ca", "export", "--out", "ca.pem"]).ok();
         let https = Https::new(port, &site.path("ca.pem"));
-        let mut running = Self {
+        Self {
             agent: Some(site.service(&["gpu-agent"])),
             supervisor: Some(site.service(&["supervisor", "--stop-engines"])),
             gateway: Some(site.service(&["gateway"])),
@@ -77,11 +114,7 @@ impl Running {
             https,
             key: String::new(),
             metrics_port,
-        };
-        running.wait_until_ready();
-        running.site.host(&["team", "create", "blue"]).ok();
-        running.key = running.new_key("blue", &[]);
-        running
+        }
     }
 
     /// Waits until the gateway says that it serves.

@@ -56,6 +56,8 @@ impl Ran {
 #[derive(Debug)]
 pub struct Site {
     folder: TempDir,
+    /// Variables that services get.
+    environment: Vec<(String, String)>,
 }
 
 impl Default for Site {
@@ -73,6 +75,7 @@ impl Site {
                 .prefix("maas")
                 .tempdir_in("/tmp")
                 .unwrap(),
+            environment: Vec::new(),
         }
     }
 
@@ -81,6 +84,12 @@ impl Site {
         Utf8Path::from_path(self.folder.path())
             .unwrap()
             .join(relative)
+    }
+
+    /// Gives the services this variable.
+    pub fn with_variable(mut self, name: &str, value: &str) -> Self {
+        self.environment.push((name.to_owned(), value.to_owned()));
+        self
     }
 
     /// Types a command in the site's folder.
@@ -104,6 +113,12 @@ impl Site {
         let path = self.path(relative);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, bytes).unwrap();
+    }
+
+    /// Adds text to the end of a file.
+    pub fn append(&self, relative: &str, text: &str) {
+        let before = std::fs::read_to_string(self.path(relative)).unwrap_or_default();
+        self.write(relative, before + text);
     }
 
     /// Three keys (ana, bo, cy) and a root of two of three, signed by ana and bo. The keys are in
@@ -245,6 +260,7 @@ impl Site {
         let child = Command::new(appliance())
             .args(["--root", "host", "--with-parent"])
             .args(words)
+            .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .current_dir(self.folder.path())
             .stdin(Stdio::null())
             .stdout(Stdio::null())

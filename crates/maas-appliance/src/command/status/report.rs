@@ -40,7 +40,7 @@ pub(super) struct Report<'a> {
 /// Something that needs attention.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(super) struct Problem {
-    /// Stable name, for scripts and for `docs/reference/problems.md`.
+    /// Stable name, for scripts.
     pub(super) id: &'static str,
     /// What is wrong, in a sentence.
     pub(super) text: String,
