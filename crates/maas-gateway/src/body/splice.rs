@@ -183,8 +183,12 @@ mod tests {
             let body: Vec<_> = members.iter().map(|(k, v)| format!("{space}\"{k}\"{space}:{space}{v}{space}")).collect();
             let text = format!("{space}{{{}}}{space}", body.join(","));
             let new = edited(&text, |e| {
-                gone.iter().for_each(|key| e.remove(key));
-                set.iter().for_each(|key| e.set(key, "true"));
+                for key in &gone {
+                    e.remove(key);
+                }
+                for key in &set {
+                    e.set(key, "true");
+                }
             });
             let mut want: std::collections::BTreeMap<String, serde_json::Value> =
                 members.into_iter().map(|(k, v)| (k, v.into())).collect();

@@ -1,6 +1,6 @@
 use jiff::Timestamp;
 use maas_bundle::Floors;
-use maas_types::{Exit, Layout};
+use maas_types::Exit;
 
 use super::*;
 use crate::Holder;

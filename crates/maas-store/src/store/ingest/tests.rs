@@ -25,9 +25,8 @@ struct Bundle {
 const PART: usize = 5_000;
 
 fn pattern(seed: u8, length: usize) -> Vec<u8> {
-    (0..length)
-        .map(|at| (at as u8).wrapping_mul(31).wrapping_add(seed))
-        .collect()
+    let steps = std::iter::successors(Some(seed), |byte| Some(byte.wrapping_add(31)));
+    steps.take(length).collect()
 }
 
 fn bundle() -> Bundle {
@@ -291,9 +290,11 @@ fn bytes_here(host: &Host, bundle: &Bundle) -> u64 {
 #[test]
 fn a_full_disk_has_its_own_exit_code() {
     let (host, bundle) = (host(), bundle());
-    let disk = Disk::watched(|effect| match effect {
-        Effect::Allocate(_, bytes) if *bytes > 9_000 => Err(io::ErrorKind::StorageFull.into()),
-        _ => Ok(()),
+    let disk = Disk::watched(|effect| {
+        if matches!(effect, Effect::Allocate(_, bytes) if *bytes > 9_000) {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        Ok(())
     });
     let error = bundle.ingest(&host, disk).unwrap_err();
     assert_eq!(error.exit(), Exit::NoSpace, "{error}");
@@ -521,7 +522,7 @@ impl Media for Flaky<'_> {
             inner: file.reader,
             read: &self.read,
             left: self.fails(path).then_some(file.size / 2),
-            noise: self.noise.then_some(opening as u8),
+            noise: self.noise.then_some(opening.to_le_bytes()[0]),
         };
         Ok(MediaFile {
             size: file.size,
