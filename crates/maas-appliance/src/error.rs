@@ -4,6 +4,8 @@ use std::{error::Error, fmt::Write as _};
 
 use maas_types::Exit;
 
+use crate::hints::Hint;
+
 /// A failed command. Printed once, by `main`.
 #[derive(Debug)]
 pub(crate) struct CommandError {
@@ -57,36 +59,49 @@ impl CommandError {
     }
 }
 
-/// Turns an error that knows its exit code into a [`CommandError`], hints included.
+/// Turns an error that knows its exit code, and maybe a next step, into a [`CommandError`].
 macro_rules! command_error_from {
-    ($($error:ty),* $(,)?) => {$(
+    ($hint:path; $($error:ty),* $(,)?) => {$(
         impl From<$error> for CommandError {
             fn from(error: $error) -> Self {
-                let exit = error.exit();
-                Self::new(exit, error)
+                let (exit, hint) = (error.exit(), $hint(&error));
+                let this = Self::new(exit, error);
+                match hint {
+                    Some(hint) => this.hint(hint),
+                    None => this,
+                }
             }
         }
     )*};
 }
 command_error_from!(
-    crate::config::ConfigError,
+    Hint::hint;
     maas_bundle::BuildError,
     maas_bundle::CopyError,
-    maas_bundle::KeyError,
     maas_bundle::MediaError,
-    maas_bundle::RecipeError,
-    maas_bundle::RootError,
     maas_bundle::SignError,
     maas_bundle::TrustError,
-    maas_gateway::GatewayError,
     maas_gateway::admin::ClientError,
-    maas_install::IdentityError,
     maas_install::InstallError,
+    maas_store::StoreError,
+);
+command_error_from!(
+    no_hint;
+    crate::config::ConfigError,
+    maas_bundle::KeyError,
+    maas_bundle::RecipeError,
+    maas_bundle::RootError,
+    maas_gateway::GatewayError,
+    maas_install::IdentityError,
     maas_keys::KeysError,
     maas_keys::PepperError,
-    maas_store::StoreError,
     maas_supervisor::SupervisorError,
 );
+
+/// For errors whose own text says what to do.
+fn no_hint<T>(_: &T) -> Option<&'static str> {
+    None
+}
 
 impl From<std::io::Error> for CommandError {
     /// `fs_err` errors name their path, so they can stand alone.

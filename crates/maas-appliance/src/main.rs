@@ -8,6 +8,7 @@ mod clock;
 mod command;
 mod config;
 mod error;
+mod hints;
 mod log;
 mod output;
 mod reference;

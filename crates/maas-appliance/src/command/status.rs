@@ -24,3 +24,6 @@ pub(crate) async fn run(layout: &Layout, config: &Config, format: output::Format
         Health::Down => Exit::Down,
     })
 }
+
+#[cfg(test)]
+mod tests;

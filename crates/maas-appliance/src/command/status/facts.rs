@@ -61,9 +61,11 @@ pub(crate) struct EngineFacts {
 pub(crate) struct GpuFacts {
     #[serde(flatten)]
     pub(crate) nvml: NvmlHealth,
+    pub(crate) written: Timestamp,
     pub(crate) answered: Option<Timestamp>,
     pub(crate) driver: Option<String>,
     pub(crate) gpus: Vec<Gpu>,
+    pub(crate) unidentified: Vec<String>,
 }
 
 /// What the gateway says of itself.
@@ -110,9 +112,11 @@ impl Facts {
             table_written: table.map(|table| table.written),
             gpus: gpus.map(|gpus| GpuFacts {
                 nvml: gpus.nvml,
+                written: gpus.written,
                 answered: gpus.answered,
                 driver: gpus.driver,
                 gpus: gpus.gpus,
+                unidentified: gpus.unidentified,
             }),
             gateway: GatewayFacts::ask(layout).await,
         })

@@ -9,6 +9,9 @@ use super::facts::{Facts, GatewayFacts, GenerationFacts, GpuFacts, ModelFacts};
 /// The supervisor writes its table every 2 s; five misses are no hiccup.
 const TABLE_IS_OLD: SignedDuration = SignedDuration::from_secs(10);
 
+/// The agent writes every few seconds, and when NVML hangs it still says so.
+const AGENT_IS_SILENT: SignedDuration = SignedDuration::from_secs(60);
+
 /// One word for the host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -60,7 +63,8 @@ impl<'a> Report<'a> {
         problems.extend(gateway(facts));
         problems.extend(supervisor(facts, age));
         problems.extend(models(facts));
-        problems.extend(gpus(facts));
+        problems.extend(replicas(facts));
+        problems.extend(gpus(facts, now));
         let health =
             problems
                 .iter()
@@ -147,10 +151,11 @@ fn models(facts: &Facts) -> Vec<Problem> {
     let silent = facts.models.iter().filter(|model| !answers(model));
     silent
         .map(|model| {
-            let engine = model.engines.first();
+            // The one that says why, if any does.
+            let with_reason = model.engines.iter().find(|engine| engine.reason.is_some());
+            let engine = with_reason.or(model.engines.first());
             let state = engine.map_or("not started", |engine| engine.state.as_str());
-            let reason = engine.and_then(|engine| engine.reason.as_deref());
-            let reason = reason.map_or_else(String::new, |reason| format!(": {reason}"));
+            let reason = because(engine.and_then(|engine| engine.reason.as_deref()));
             Problem {
                 id: "P-MODEL-DOWN",
                 text: format!("{} does not answer ({state}){reason}", model.name),
@@ -168,11 +173,64 @@ fn models(facts: &Facts) -> Vec<Problem> {
         .collect()
 }
 
-fn gpus(facts: &Facts) -> Vec<Problem> {
+/// Engines that do not serve although their model is answered by another one.
+fn replicas(facts: &Facts) -> Vec<Problem> {
+    let answered = facts
+        .models
+        .iter()
+        .filter(|model| model.engines.iter().any(|e| e.state == EngineState::Ready));
+    let engines = answered.flat_map(|model| &model.engines);
+    engines
+        .filter(|engine| match engine.state {
+            EngineState::Failed | EngineState::BackingOff | EngineState::Unplaced => true,
+            EngineState::Starting
+            | EngineState::Ready
+            | EngineState::Draining
+            | EngineState::Stopped => false,
+        })
+        .map(|engine| Problem {
+            id: "P-ENGINE-DOWN",
+            text: format!(
+                "{} does not serve ({}){}; its model is answered by another engine",
+                engine.id,
+                engine.state.as_str(),
+                because(engine.reason.as_deref())
+            ),
+            action: format!("read {}", engine.log),
+            means: Health::Degraded,
+        })
+        .collect()
+}
+
+fn because(reason: Option<&str>) -> String {
+    reason.map_or_else(String::new, |reason| format!(": {reason}"))
+}
+
+fn gpus(facts: &Facts, now: Timestamp) -> Vec<Problem> {
     let Some(gpus) = &facts.gpus else {
         return Vec::new();
     };
     let mut problems = Vec::new();
+    let age = now.duration_since(gpus.written);
+    if age > AGENT_IS_SILENT {
+        problems.push(Problem {
+            id: "P-AGENT-SILENT",
+            text: format!(
+                "the GPU agent wrote its facts {} s ago; they are old",
+                age.as_secs()
+            ),
+            action: "systemctl status maas-gpu-agent".to_owned(),
+            means: Health::Degraded,
+        });
+    }
+    for text in &gpus.unidentified {
+        problems.push(Problem {
+            id: "P-GPU-UNKNOWN",
+            text: text.clone(),
+            action: "nvidia-smi".to_owned(),
+            means: Health::Degraded,
+        });
+    }
     match &gpus.nvml {
         NvmlHealth::Answering | NvmlHealth::Absent { .. } => {}
         NvmlHealth::Blocked { call, since } => problems.push(Problem {

@@ -18,26 +18,24 @@ pub(super) fn render(report: &Report<'_>) -> String {
         Health::Degraded => "DEGRADED",
         Health::Down => "DOWN",
     };
-    let _ = write!(page, "{}  {health}  v{}", report.url, report.version);
-    if let Some(generation) = report.generation {
-        let _ = write!(
-            page,
-            "  bundle {} (version {}, epoch {}, generation {})",
-            generation.bundle, generation.version, generation.id.epoch, generation.id
-        );
-    }
-    page.push('\n');
+    let _ = writeln!(page, "{}  {health}  v{}", report.url, report.version);
     if !report.models.is_empty() {
         page.push_str(&models(report.models));
     }
     if let Some(gpus) = report.gpus {
         let _ = writeln!(page, "gpus     {}", gpu_line(gpus));
     }
+    if let Some(generation) = report.generation {
+        let _ = writeln!(
+            page,
+            "bundle   {}  version {}  epoch {}  generation {}",
+            generation.bundle, generation.version, generation.id.epoch, generation.id
+        );
+    }
     if let Some(gateway) = report.gateway {
         let _ = writeln!(
             page,
-            "gateway  {}  up {}  in flight {}  ledger {}",
-            report.url,
+            "gateway  up {}  in flight {}  ledger {}",
             duration(gateway.uptime_seconds),
             gateway.in_flight,
             if gateway.ledger_healthy {
@@ -118,7 +116,8 @@ fn kind(kind: EngineKind) -> &'static str {
 
 fn gpu_line(gpus: &GpuFacts) -> String {
     match &gpus.nvml {
-        NvmlHealth::Absent { detail } => return format!("none: {detail}"),
+        // The loader's long sentence is in `gpu list`.
+        NvmlHealth::Absent { .. } => return "none: this host has no NVIDIA driver".to_owned(),
         NvmlHealth::Answering | NvmlHealth::Blocked { .. } | NvmlHealth::Failing { .. } => {}
     }
     let Some(first) = gpus.gpus.first() else {
