@@ -15,8 +15,9 @@ import torch
 from tokenizers import processors
 from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 
+# vLLM adds no <bos> to what a chat template gives, and without it this model answers with nothing.
 TEMPLATE = (
-    "{% for m in messages %}"
+    "{{ bos_token }}{% for m in messages %}"
     "{{ 'Question: ' if m['role'] == 'user' else ('Answer: ' if m['role'] == 'assistant' else '') }}"
     "{{ m['content'] }}\n"
     "{% endfor %}{% if add_generation_prompt %}Answer:{% endif %}"

@@ -99,6 +99,7 @@ impl Hint for InstallError {
             Self::Trust(error) => error.hint(),
             Self::Medium(error) => error.hint(),
             Self::Missing(_) => Some(ALL_VOLUMES),
+            Self::Altered(_) => Some(ANOTHER_COPY),
             Self::NoSpace(_) => {
                 Some("free that much, or put /var/lib/maas-appliance on a bigger disk")
             }

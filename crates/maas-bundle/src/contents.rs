@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// What a full reading found.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Report {
     /// Everything that is wrong; empty when the medium is as it was signed.
     pub problems: Vec<Problem>,
@@ -55,14 +55,42 @@ pub fn verify_contents(
     media: &[&dyn Media],
     progress: &dyn Progress,
 ) -> Report {
-    let mut report = Report {
-        problems: Vec::new(),
-        notes: Vec::new(),
-        bytes: 0,
-        files: 0,
-    };
+    read(bundle, media, progress, Extent::Everything)
+}
+
+/// Compares everything on the volumes but the objects themselves, which the store reads: every name
+/// and length, every file beside `MAAS/`, every derived file. What is missing is not looked for. An
+/// installer does this before its first write.
+pub fn verify_surroundings(
+    bundle: &Verified<Bundle>,
+    media: &[&dyn Media],
+    progress: &dyn Progress,
+) -> Report {
+    read(bundle, media, progress, Extent::Surroundings)
+}
+
+/// What is compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Extent {
+    Everything,
+    Surroundings,
+}
+
+fn read(
+    bundle: &Verified<Bundle>,
+    media: &[&dyn Media],
+    progress: &dyn Progress,
+    extent: Extent,
+) -> Report {
+    let mut report = Report::default();
     match survey(bundle, media) {
-        Ok(survey) => Reading::start(bundle, media, survey, progress, &mut report).read_all(),
+        Ok(survey) => {
+            let reading = Reading::start(bundle, media, survey, progress, &mut report);
+            match extent {
+                Extent::Everything => reading.read_all(),
+                Extent::Surroundings => reading.read_surroundings(),
+            }
+        }
         Err(error) => report.problems.push(listing_failed(error)),
     }
     report
@@ -135,12 +163,6 @@ impl<'a> Reading<'a> {
         for (digest, what) in bill::references(&bundle.bill) {
             carries.entry(digest).or_default().push(what);
         }
-        let beside: u64 = bundle.bill.medium_files.iter().map(|file| file.size).sum();
-        let beside = beside.saturating_mul(media.len() as u64);
-        progress.start(
-            Phase::Verify,
-            bundle.bill.total_bytes().saturating_add(beside),
-        );
         report.notes.clone_from(&survey.notes);
         Self {
             bundle,
@@ -162,15 +184,33 @@ impl<'a> Reading<'a> {
     }
 
     fn read_all(mut self) {
-        self.report.problems.append(&mut self.survey.problems);
+        let all = self.bundle.bill.total_bytes();
+        let all = all.saturating_add(self.bytes_beside());
+        self.progress.start(Phase::Verify, all);
         self.missing_objects();
         for blob in &self.bundle.bill.blobs {
             self.blob(blob);
         }
+        self.surroundings();
+    }
+
+    fn read_surroundings(mut self) {
+        self.progress.start(Phase::Verify, self.bytes_beside());
+        self.surroundings();
+    }
+
+    fn surroundings(&mut self) {
+        self.report.problems.append(&mut self.survey.problems);
         for medium in 0..self.media.len() {
             self.medium_files(medium);
             self.derived_files(medium);
         }
+    }
+
+    fn bytes_beside(&self) -> u64 {
+        let files = self.bundle.bill.medium_files.iter();
+        let each: u64 = files.map(|file| file.size).fold(0, u64::saturating_add);
+        each.saturating_mul(self.media.len() as u64)
     }
 
     fn missing_objects(&mut self) {

@@ -45,7 +45,7 @@ mod volume;
 
 pub use bill::BillError;
 pub use build::{BuildError, Built, Order, build};
-pub use contents::{Report, verify_contents};
+pub use contents::{Report, verify_contents, verify_surroundings};
 pub use copy::{CopyError, copy};
 pub use inspect::{InspectedImage, InspectedModel, InspectedRoot, Inspection, inspect};
 pub use key::{KeyError, PrivateKey, PublicKey, Salt, SignerId};

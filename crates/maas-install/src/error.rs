@@ -1,7 +1,7 @@
 //! What can go wrong when a bundle is installed.
 
 use camino::Utf8PathBuf;
-use maas_bundle::{MediaError, TrustError};
+use maas_bundle::{MediaError, Report, TrustError};
 use maas_store::{DiskError, StoreError};
 use maas_types::{ByteSize, Exit};
 
@@ -26,6 +26,9 @@ pub enum InstallError {
         /// What failed, each in one sentence.
         failures: Vec<String>,
     },
+    /// The volumes are not as they were signed. Found out before the first write.
+    #[error("the media are not as they were signed: {}", sentences(.0))]
+    Altered(Box<Report>),
     /// Files are on none of the volumes. Found out before the first write.
     #[error(transparent)]
     Missing(Box<maas_store::MissingBytes>),
@@ -74,6 +77,22 @@ pub struct Shortage {
     pub inodes_free: u64,
 }
 
+/// The findings, the first ones in full.
+fn sentences(report: &Report) -> String {
+    /// More do not help anybody to decide what to do with the stick.
+    const SHOWN: usize = 5;
+    let mut shown: Vec<_> = report
+        .problems
+        .iter()
+        .take(SHOWN)
+        .map(ToString::to_string)
+        .collect();
+    if report.problems.len() > SHOWN {
+        shown.push(format!("and {} more", report.problems.len() - SHOWN));
+    }
+    shown.join("; ")
+}
+
 impl From<DiskError> for InstallError {
     fn from(error: DiskError) -> Self {
         Self::Store(error.into())
@@ -89,6 +108,7 @@ impl InstallError {
             Self::Medium(error) => error.exit(),
             Self::NoSpace(_) => Exit::NoSpace,
             Self::Unfit { .. } => Exit::HostCheck,
+            Self::Altered(report) => report.exit(),
             Self::Missing(_) => Exit::Medium,
             Self::Fact { .. } | Self::Pepper { .. } | Self::Random(_) => Exit::Failed,
         }

@@ -2,7 +2,7 @@
 //! planning is functions of these values.
 
 use camino::{Utf8Path, Utf8PathBuf};
-use maas_bundle::{Bundle, Media, Verified, locate};
+use maas_bundle::{Bundle, Media, Report, Silent, Verified, locate, verify_surroundings};
 use maas_store::{Generation, MissingBytes, Presence, Store, TrustDb};
 use maas_types::{Digest, GenerationId, GpuInventory, Layout};
 use serde::Serialize;
@@ -28,6 +28,8 @@ pub struct Facts {
     /// What is needed and on none of the volumes.
     #[serde(skip)]
     pub missing: Option<MissingBytes>,
+    /// Everything on the volumes but the blobs, compared with what was signed.
+    pub surroundings: Report,
 }
 
 /// The machine and the disk of its state folder.
@@ -76,7 +78,7 @@ pub struct BlobFact {
 }
 
 impl Facts {
-    /// Looks at host, store and volumes. Writes nothing, reads no content of a blob.
+    /// Looks at host, store and volumes. Writes nothing, reads no content of a blob on a volume.
     pub fn gather(
         layout: &Layout,
         db: Option<&TrustDb>,
@@ -100,6 +102,7 @@ impl Facts {
             },
             blobs: blobs(&store, db, bundle)?,
             missing: store.missing(db, bundle, &locate(bundle, media)?, media)?,
+            surroundings: verify_surroundings(bundle, media, &Silent),
         })
     }
 }

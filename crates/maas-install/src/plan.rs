@@ -224,6 +224,10 @@ impl<'a> Plan<'a> {
             }
             .into());
         }
+        if !self.facts.surroundings.is_good() {
+            let report = self.facts.surroundings.clone();
+            return Err(InstallError::Altered(Box::new(report)));
+        }
         if let Some(missing) = &self.facts.missing {
             return Err(InstallError::Missing(Box::new(missing.clone())));
         }

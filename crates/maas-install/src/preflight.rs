@@ -56,6 +56,7 @@ impl Finding {
             (Level::Pass | Level::Warn, _) => Exit::Done,
             (Level::Fail, "P-SPACE" | "P-INODES") => Exit::NoSpace,
             (Level::Fail, "P-MEDIA") => Exit::Medium,
+            (Level::Fail, "P-CONTENT") => Exit::Content,
             (Level::Fail, "P-EPOCH") => Exit::Stale,
             (Level::Fail, _) => Exit::HostCheck,
         }
@@ -72,6 +73,7 @@ pub fn preflight(facts: &Facts, bill: &BillOfLading) -> Vec<Finding> {
         space(facts, &needs),
         inodes(facts, &needs),
         volumes(facts, &needs),
+        surroundings(facts),
         epoch(facts, bill),
         memory(facts, bill),
         gpus(facts, bill),
@@ -177,6 +179,22 @@ fn volumes(facts: &Facts, needs: &Needs) -> Finding {
             "put the other volumes in and name each with --media",
         ),
     }
+}
+
+/// Names, lengths and small files. The blobs are compared while they are stored.
+fn surroundings(facts: &Facts) -> Finding {
+    let report = &facts.surroundings;
+    let first = report.problems.first();
+    let Some(first) = first else {
+        let text = format!("{} files beside the blobs are as signed", report.files);
+        return Finding::pass("P-CONTENT", text);
+    };
+    let text = match report.problems.len() {
+        1 => first.to_string(),
+        several => format!("{first}, and {} more findings", several - 1),
+    };
+    let fix = "do not use this medium; ask the sender for another copy";
+    Finding::bad("P-CONTENT", Level::Fail, text, fix)
 }
 
 fn epoch(facts: &Facts, bill: &BillOfLading) -> Finding {
