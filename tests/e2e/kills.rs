@@ -123,3 +123,38 @@ fn nothing_is_left_when_all_is_stopped() {
     running.agent.take().unwrap().stop();
     assert_eq!(running.processes(), []);
 }
+
+#[test]
+fn an_engine_serves_on_when_a_new_release_has_the_same_model() {
+    let running = Running::new("load=0s,token=1ms");
+    let before = running.engine()["shim_pid"].clone();
+    running.site.recipe(2);
+    running.site.build("newer");
+    running.site.host(&["install", "--media", "newer"]).ok();
+    running
+        .site
+        .wait("the new generation in the table", |site| {
+            let table = site.host_json("run/maas-appliance/engines.json")?;
+            (table["generation"] == "2-1").then_some(())
+        });
+    assert_eq!(running.engine()["shim_pid"], before, "it was restarted");
+    assert_eq!(running.engine()["state"], "ready");
+    assert!(answers(&running));
+}
+
+#[test]
+fn an_engine_is_replaced_when_a_new_release_changes_its_model() {
+    let running = Running::new("load=0s,token=1ms");
+    let before = running.engine()["shim_pid"].clone();
+    running.site.recipe(2);
+    running
+        .site
+        .write("model/tokenizer.json", "{\"version\": \"2.0\"}\n");
+    running.site.build("newer");
+    running.site.host(&["install", "--media", "newer"]).ok();
+    running.site.wait("a new engine", |_| {
+        let now = running.engine();
+        (now["shim_pid"] != before && now["state"] == "ready").then_some(())
+    });
+    assert!(answers(&running));
+}

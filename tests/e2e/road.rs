@@ -74,3 +74,84 @@ fn a_dry_run_changes_nothing() {
     assert!(!site.path("host/var/lib/maas-appliance/current").exists());
     assert!(!site.path("host/var/lib/maas-appliance/store").exists());
 }
+
+/// What `current` points at.
+fn current(site: &Site) -> String {
+    let link = site.path("host/var/lib/maas-appliance/current");
+    let target = link.read_link_utf8().unwrap();
+    target.file_name().unwrap().to_owned()
+}
+
+#[test]
+fn a_rollback_goes_to_what_served_before_and_never_to_what_was_left() {
+    let mut site = Site::new().with_keys().with_small_binary();
+    for epoch in 1..=3 {
+        site = site.with_recipe(epoch);
+        site.build(&format!("stick-{epoch}"));
+    }
+    site.trust();
+    site.configure("load=0s");
+    for stick in ["stick-1", "stick-2"] {
+        site.host(&["install", "--media", stick]).ok();
+    }
+    site.host(&["rollback"]).ok();
+    assert_eq!(current(&site), "1-1");
+    site.host(&["install", "--media", "stick-3"]).ok();
+    let would = site.host(&["rollback", "--dry-run", "--json"]).ok().json();
+    assert_eq!(
+        (&would["from"], &would["to"]),
+        (&"3-1".into(), &"1-1".into())
+    );
+    site.host(&["rollback"]).ok();
+    assert_eq!(current(&site), "1-1");
+    let nothing = site.host(&["rollback"]);
+    assert_ne!(nothing.code, Some(0), "{nothing:?}");
+    assert_eq!(current(&site), "1-1");
+}
+
+#[test]
+fn a_damaged_old_generation_stands_in_nobodys_way() {
+    let site = Site::new().with_keys().with_recipe(1).with_small_binary();
+    site.build("one");
+    let site = site.with_recipe(2);
+    site.build("two");
+    site.trust();
+    site.configure("load=0s");
+    site.host(&["install", "--media", "one"]).ok();
+    site.write(
+        "host/var/lib/maas-appliance/generations/1-0/generation.json",
+        "{",
+    );
+    std::fs::remove_file(site.path("host/var/lib/maas-appliance/generations/1-1/generation.json"))
+        .unwrap();
+    let ran = site.host(&["install", "--media", "two"]).ok();
+    assert!(ran.stderr.contains("P-GENERATIONS"), "{}", ran.stderr);
+    assert_eq!(current(&site), "2-1");
+}
+
+#[test]
+fn services_can_read_what_a_root_with_a_strict_umask_installs() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let site = Site::new().with_keys().with_recipe(1).with_small_binary();
+    site.build("stick");
+    site.trust();
+    site.configure("load=0s");
+    let status = Command::new("sh")
+        .args(["-c", "umask 077; exec \"$0\" \"$@\""])
+        .arg(appliance())
+        .args(["--root", "host", "install", "--media", "stick"])
+        .current_dir(site.path(""))
+        .stderr(Stdio::null())
+        .stdout(Stdio::null())
+        .status()
+        .unwrap();
+    assert!(status.success());
+    let state = site.path("host/var/lib/maas-appliance");
+    for folder in ["store", "generations", "generations/1-1/models/tiny"] {
+        let mode = std::fs::metadata(state.join(folder))
+            .unwrap()
+            .permissions()
+            .mode();
+        assert_eq!(mode & 0o777, 0o755, "{folder}");
+    }
+}

@@ -152,6 +152,12 @@ impl Site {
 
     /// A model folder, its manifest and a recipe for bundle `test-<epoch>`.
     pub fn with_recipe(self, epoch: u64) -> Self {
+        self.recipe(epoch);
+        self
+    }
+
+    /// As [`Site::with_recipe`].
+    pub fn recipe(&self, epoch: u64) {
         self.write("model/config.json", "{\"max_position_embeddings\": 2048}\n");
         self.write("model/tokenizer.json", "{\"version\": \"1.0\"}\n");
         let header = br#"{"w":{"dtype":"U8","shape":[300000],"data_offsets":[0,300000]}}"#;
@@ -171,7 +177,6 @@ impl Site {
                  [[model]]\nmanifest = \"model.toml\"\nfolder = \"model\"\n"
             ),
         );
-        self
     }
 
     /// Uses the model in `folder`, under the name `tiny`.

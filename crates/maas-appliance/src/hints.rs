@@ -80,9 +80,9 @@ impl Hint for StoreError {
             Self::Medium(_) => Some(OTHER_PORT),
             Self::Missing(_) => Some(ALL_VOLUMES),
             Self::NoCurrent { .. } => Some("maas-appliance install --media DIR"),
-            Self::GenerationDamaged { .. } => {
-                Some("install the same bundle again: what is whole is not copied")
-            }
+            Self::GenerationDamaged { .. } => Some(
+                "remove that generation's folder and install its bundle again: what is whole is not copied",
+            ),
             Self::NoSuchGeneration { .. }
             | Self::NothingBefore { .. }
             | Self::Disk(_)

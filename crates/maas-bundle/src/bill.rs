@@ -172,7 +172,7 @@ pub(crate) fn check(bill: &BillOfLading, part_bytes: u64) -> Result<(), BillErro
     for image in &bill.images {
         check_image(bill, image)?;
     }
-    check_medium_files(&bill.medium_files)?;
+    check_medium_files(bill)?;
     check_references(bill)
 }
 
@@ -353,7 +353,8 @@ fn check_image(bill: &BillOfLading, image: &Image) -> Result<(), BillError> {
     Ok(())
 }
 
-fn check_medium_files(files: &[MediumFile]) -> Result<(), BillError> {
+fn check_medium_files(bill: &BillOfLading) -> Result<(), BillError> {
+    let files = &bill.medium_files;
     let names: Vec<_> = files
         .iter()
         .map(|file| MediumName::from_name(&file.name))
@@ -364,6 +365,15 @@ fn check_medium_files(files: &[MediumFile]) -> Result<(), BillError> {
     }
     if !names.is_sorted_by(|a, b| a < b) {
         return inconsistent("the files beside MAAS are not sorted and unique");
+    }
+    let beside = |file: &&MediumFile| file.name == MediumName::Appliance.as_str();
+    if files.iter().find(beside).map(|file| file.digest) != Some(bill.binary) {
+        return inconsistent("the program beside MAAS is not the one that the release runs");
+    }
+    let blobs = bill.total_bytes();
+    let beside = files.iter().map(|file| file.size);
+    if beside.fold(blobs, u64::saturating_add) > MOST_BYTES {
+        return inconsistent("blobs and files beside MAAS are bigger than 2^60 bytes together");
     }
     Ok(())
 }

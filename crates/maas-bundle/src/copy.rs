@@ -105,10 +105,13 @@ fn copy_draft(
 ) -> Result<Vec<String>, CopyError> {
     let bill = &draft.bundle.bill;
     let survey = complete_survey(draft, from)?;
+    // The bill's rules keep these sums below 2^60 for one volume.
     let beside: u64 = bill.medium_files.iter().map(|file| file.size).sum();
     let assignment = Assignment::spread(bill, spread, to.len(), every_volume(draft) + beside)?;
     let volumes = to.len();
-    let total = bill.total_bytes() + beside * volumes as u64;
+    let total = bill
+        .total_bytes()
+        .saturating_add(beside.saturating_mul(volumes as u64));
     progress.start(Phase::Copy, total);
     for (at, sink) in to.iter_mut().enumerate() {
         let mut copying = Copying {

@@ -220,6 +220,15 @@ impl<'a> Check<'a> {
                 Some(previous) => previous.next(path.as_str(), root.clone())?,
             });
         }
+        let newest = chain.as_ref().map_or(0, TrustedRoot::version);
+        if newest < self.trust.root.version() {
+            return Err(TrustError::RootChain {
+                reason: format!(
+                    "it ends with version {newest}, and this host trusts version {}",
+                    self.trust.root.version()
+                ),
+            });
+        }
         Ok(())
     }
 
@@ -343,7 +352,12 @@ impl<'a> Check<'a> {
             }));
         }
         // FORMAT.md 5.3: the time of building becomes this host's floor, so it must be possible.
-        if bill.created >= metadata.targets.signed.expires {
+        let ends = [
+            metadata.timestamp.signed.expires,
+            metadata.snapshot.signed.expires,
+            metadata.targets.signed.expires,
+        ];
+        if ends.iter().any(|end| bill.created >= *end) {
             return Err(wrong(BillError::CreatedLate {
                 created: bill.created,
             }));

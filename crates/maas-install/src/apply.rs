@@ -45,7 +45,8 @@ pub fn apply(
         media,
         db: TrustDb::open(lock)?,
         started: clock(),
-        previous: Generation::current(lock.layout())?.map(|generation| generation.id()),
+        // By its name: a generation that is damaged can be replaced.
+        previous: Generation::current_id(lock.layout())?,
         ingested: Ingested::default(),
         generation: None,
         times: Vec::new(),
@@ -166,7 +167,7 @@ impl Run<'_> {
     fn switch(&self) -> Result<(), InstallError> {
         match &self.generation {
             Some(generation) if self.previous != Some(generation.id()) => {
-                Ok(generation.switch(self.lock)?)
+                Ok(generation.switch(self.lock, &self.db)?)
             }
             Some(_) | None => Ok(()),
         }

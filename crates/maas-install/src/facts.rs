@@ -19,8 +19,10 @@ pub struct Facts {
     pub current: Option<GenerationId>,
     /// A complete generation of this very bundle.
     pub same_bill: Option<GenerationId>,
-    /// Every generation here.
+    /// Every generation here that can be read.
     pub generations: Vec<GenerationId>,
+    /// What is wrong with the others, each in one sentence.
+    pub damaged: Vec<String>,
     /// Highest epoch ever installed; 0 before the first.
     pub epoch_floor: u64,
     /// The bundle's blobs: what is here of each, in the order of the bill.
@@ -89,13 +91,19 @@ impl Facts {
         let store = Store::new(layout);
         let all = Generation::list(layout)?;
         let same_bill = all
+            .whole
             .iter()
             .rfind(|g| g.record().bill_digest == *bundle.bill_digest() && g.check().is_ok());
         Ok(Self {
             host: Host::look(layout, gpus)?,
-            current: Generation::current(layout)?.map(|generation| generation.id()),
+            current: Generation::current_id(layout)?,
             same_bill: same_bill.map(Generation::id),
-            generations: all.iter().map(Generation::id).collect(),
+            generations: all.whole.iter().map(Generation::id).collect(),
+            damaged: all
+                .damaged
+                .iter()
+                .map(|(_, error)| error.to_string())
+                .collect(),
             epoch_floor: match db {
                 Some(db) => db.floors()?.epoch,
                 None => 0,

@@ -157,6 +157,13 @@ impl Identity {
         if let Some(authority) = Authority::read(&self.ca(), &self.ca_key())? {
             return Ok((authority, CaAction::Kept));
         }
+        // Clients trust the CA that signed what is here; a second one would cut them all off.
+        if self.server_chain().exists() {
+            return Err(IdentityError::AuthorityGone {
+                path: self.ca(),
+                chain: self.server_chain(),
+            });
+        }
         let (authority, key) = Authority::make(site, now)?;
         atomic::replace_on(
             disk,

@@ -75,6 +75,7 @@ pub fn preflight(facts: &Facts, bill: &BillOfLading) -> Vec<Finding> {
         volumes(facts, &needs),
         surroundings(facts),
         epoch(facts, bill),
+        generations(facts),
         memory(facts, bill),
         gpus(facts, bill),
     ]
@@ -213,6 +214,19 @@ fn epoch(facts: &Facts, bill: &BillOfLading) -> Finding {
         floor => format!("epoch {epoch} is newer than {floor}"),
     };
     Finding::pass("P-EPOCH", text)
+}
+
+fn generations(facts: &Facts) -> Finding {
+    if facts.damaged.is_empty() {
+        let text = format!("{} generations here can be read", facts.generations.len());
+        return Finding::pass("P-GENERATIONS", text);
+    }
+    Finding::bad(
+        "P-GENERATIONS",
+        Level::Warn,
+        facts.damaged.join("; "),
+        "this bundle is installed beside it; remove the folder of the damaged one by hand",
+    )
 }
 
 /// vLLM, its Python and its compile caches take about 4 GB before the first weight; below that an

@@ -148,11 +148,16 @@ impl Disk {
         if let Some(parent) = path.parent() {
             self.make_folder(parent)?;
         }
+        let mode = Mode::from_raw_mode(0o755);
         self.perform(Effect::MakeFolder(path), || {
-            match rustix::fs::mkdir(path.as_str(), Mode::from_raw_mode(0o755)) {
-                Err(Errno::EXIST) => Ok(()),
-                other => other,
+            match rustix::fs::mkdir(path.as_str(), mode) {
+                Err(Errno::EXIST) => return Ok(()),
+                other => other?,
             }
+            // The umask of the caller must not decide: 077 is common for root on hardened hosts.
+            let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+            let folder = rustix::fs::open(path.as_str(), flags, Mode::empty())?;
+            rustix::fs::fchmod(folder, mode)
         })?;
         self.sync_folder(parent_of(path))
     }

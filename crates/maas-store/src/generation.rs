@@ -36,6 +36,18 @@ pub struct InstalledModel {
     pub manifest: ModelManifest,
     /// The folder with its files.
     pub folder: Utf8PathBuf,
+    /// Digest of its OCI manifest, which names every file by its digest: the same in two generations
+    /// exactly when the files are the same.
+    pub content: Digest,
+}
+
+/// What [`Generation::list`] finds.
+#[derive(Debug, Default)]
+pub struct Listed {
+    /// Those that can be read.
+    pub whole: Vec<Generation>,
+    /// Those that cannot, and why.
+    pub damaged: Vec<(GenerationId, StoreError)>,
 }
 
 /// A container image of a generation.
@@ -70,6 +82,7 @@ impl Generation {
                 .map(|model| InstalledModel {
                     folder: folder.join("models").join(model.manifest.name.as_str()),
                     manifest: model.manifest.clone(),
+                    content: model.oci_manifest,
                 })
                 .collect(),
             images: images
@@ -85,12 +98,22 @@ impl Generation {
         })
     }
 
-    /// All complete generations, by epoch and serial.
-    pub fn list(layout: &Layout) -> Result<Vec<Self>, StoreError> {
-        record::ids(layout)?
-            .iter()
-            .map(|id| Self::open(layout, id))
-            .collect()
+    /// All generations, by epoch and serial. One that cannot be read (a bad sector, somebody's `rm`, a
+    /// newer version's) stands in the way of no other.
+    pub fn list(layout: &Layout) -> Result<Listed, StoreError> {
+        let mut listed = Listed::default();
+        for id in record::ids(layout)? {
+            match Self::open(layout, &id) {
+                Ok(generation) => listed.whole.push(generation),
+                Err(error) => listed.damaged.push((id, error)),
+            }
+        }
+        Ok(listed)
+    }
+
+    /// The name that `current` says, whatever it points at; `None` when there is no such link.
+    pub fn current_id(layout: &Layout) -> Result<Option<GenerationId>, StoreError> {
+        switch::current_id(layout)
     }
 
     /// Its name.

@@ -18,7 +18,7 @@ mod trust_db;
 pub use disk::{Disk, DiskError, Effect};
 pub use error::{ConflictingRoot, FaultKind, MediumFault, Mismatch, MissingBytes, StoreError};
 pub use folder::{MediaFolder, SinkFolder, SourceFolder};
-pub use generation::{Generation, InstalledImage, InstalledModel, RolledBack};
+pub use generation::{Generation, InstalledImage, InstalledModel, Listed, RolledBack};
 pub use lock::{Holder, Lock};
 pub use store::{Ingested, Presence, Progress, Store};
 pub use trust_db::{InstalledRow, StoredRoot, TrustDb};

@@ -109,7 +109,10 @@ fn column(value: u64, what: &'static str) -> Result<i64, StoreError> {
 }
 
 fn refuse_if_it_was_there(layout: &Layout, path: &Utf8Path) -> Result<(), StoreError> {
-    if layout.current().symlink_metadata().is_ok() {
+    let generations = layout.generations();
+    let has_generations =
+        || std::fs::read_dir(generations).is_ok_and(|mut entries| entries.next().is_some());
+    if layout.current().symlink_metadata().is_ok() || has_generations() {
         return Err(StoreError::DatabaseGone {
             path: path.to_owned(),
             generations: layout.generations(),

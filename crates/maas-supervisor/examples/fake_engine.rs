@@ -71,6 +71,7 @@ async fn supervise(root: &str, vllm: Utf8PathBuf, folder: Utf8PathBuf) -> ExitCo
     let wish = Wish {
         manifest: serde_json::from_value(manifest).expect("a manifest"),
         folder,
+        content: None,
     };
     let settings = Settings {
         device: DevicePolicy::Cpu,

@@ -2,9 +2,12 @@
 //!
 //! Threats: a manifest comes from a bundle, and its author may be careless or, with a stolen key,
 //! hostile. A flag or variable could make an engine listen on the network, serve under another
-//! model's name, log what clients write, or call out. Defence: what decides these is ours to set,
-//! and a manifest that sets it too is refused, in every spelling that vLLM's parser takes
-//! (`--flag=value`, `--served_model_name`, `--por` for `--port`).
+//! model's name, log what clients write, run code that came with the weights, or call out. Defence:
+//! what decides these in vLLM 0.32 is ours to set, and a manifest that sets it too is refused, in
+//! every spelling that vLLM's parser takes (`--flag=value`, `--served_model_name`, `--por` for
+//! `--port`). A client could make an engine fetch an address of the internal network by an
+//! `image_url`: only domains that do not exist are allowed (RFC 6761, 6.4). What a later vLLM adds is
+//! not known here; the unit's missing network is the second wall.
 
 use std::collections::BTreeMap;
 
@@ -49,8 +52,10 @@ const OURS: &str = "which the appliance sets itself";
 const NETWORK: &str = "but engines speak plain HTTP on a Unix socket and nothing else";
 const CONTENT: &str = "which would write what clients say into the log";
 
+const CODE: &str = "which would run code that came with the model";
+
 /// Flags of `vllm serve` that a manifest may not have, and why.
-const REFUSED: [(&str, &str); 19] = [
+const REFUSED: [(&str, &str); 40] = [
     ("--model", OURS),
     ("--served-model-name", OURS),
     ("--max-model-len", OURS),
@@ -69,15 +74,46 @@ const REFUSED: [(&str, &str); 19] = [
     ("--headless", NETWORK),
     ("--grpc", NETWORK),
     ("--grpc-port", NETWORK),
+    ("--otlp-traces-endpoint", NETWORK),
+    ("--master-addr", NETWORK),
+    ("--master-port", NETWORK),
+    ("--kv-transfer-config", NETWORK),
+    ("--ec-transfer-config", NETWORK),
+    ("--kv-events-config", NETWORK),
+    ("--weight-transfer-config", NETWORK),
+    ("--allowed-media-domains", OURS),
+    (
+        "--allowed-local-media-path",
+        "which would let clients read the host's files",
+    ),
+    ("--hf-token", NETWORK),
     ("--enable-log-outputs", CONTENT),
+    ("--enable-log-deltas", CONTENT),
+    ("--log-config-file", CONTENT),
+    ("--max-log-len", CONTENT),
+    ("--trust-remote-code", CODE),
+    ("--worker-cls", CODE),
+    ("--worker-extension-cls", CODE),
+    ("--scheduler-cls", CODE),
+    ("--logits-processors", CODE),
+    ("--middleware", CODE),
+    ("--tool-parser-plugin", CODE),
+    ("--reasoning-parser-plugin", CODE),
 ];
+
+/// The same for families of flags, by what they begin with: one engine is one process tree on the
+/// GPUs that the supervisor has given it.
+const REFUSED_FAMILIES: [&str; 3] = ["--data-parallel", "-dp", "--node-rank"];
+
+/// Where clients may let an engine fetch images from: nowhere.
+const NO_DOMAIN: &str = "nowhere.invalid";
 
 /// The same question as `gpu_memory`, asked twice.
 const MEMORY: [&str; 2] = ["--gpu-memory-utilization", "--device-memory-utilization"];
 
 /// Never dial out, never report (`field/supervisor.md` 6). Without the last three vLLM and NCCL
 /// choose the host's outside address for talking to themselves.
-const OFFLINE: [(&str, &str); 12] = [
+const OFFLINE: [(&str, &str); 13] = [
     ("HF_HUB_OFFLINE", "1"),
     ("HF_DATASETS_OFFLINE", "1"),
     ("HF_HUB_DISABLE_TELEMETRY", "1"),
@@ -89,6 +125,8 @@ const OFFLINE: [(&str, &str); 12] = [
     ("VLLM_LOGGING_LEVEL", "INFO"),
     // Opens /sleep, /collective_rpc and the like to whoever reaches the socket.
     ("VLLM_SERVER_DEV_MODE", "0"),
+    // An allowed domain could redirect to one that is not.
+    ("VLLM_MEDIA_URL_ALLOW_REDIRECTS", "0"),
     ("VLLM_HOST_IP", "127.0.0.1"),
     ("NCCL_SOCKET_IFNAME", "lo"),
     ("GLOO_SOCKET_IFNAME", "lo"),
@@ -153,6 +191,7 @@ pub(crate) fn spec(
         generation: berth.generation,
         manifest: wish.manifest.clone(),
         folder: wish.folder.clone(),
+        content: wish.content,
         kind: settings.kind,
         gpus,
         args: arguments(settings, wish, &socket, berth.place),
@@ -221,6 +260,9 @@ fn refused(arg: &str, engine: &EngineSettings) -> Option<&'static str> {
     if engine.gpu_memory.is_some() && MEMORY.iter().any(|m| means(m)) {
         return Some("but it also sets `gpu_memory`; say it once");
     }
+    if REFUSED_FAMILIES.iter().any(|start| flag.starts_with(start)) {
+        return Some("but GPUs are chosen by the supervisor");
+    }
     // `-tp2` is `-tp 2`.
     let short = |full: &str| !full.starts_with("--") && flag.starts_with(full);
     REFUSED
@@ -233,7 +275,34 @@ fn is_ours(name: &str) -> bool {
     let set = OFFLINE.iter().chain(&CACHES);
     set.clone().any(|(ours, _)| *ours == name)
         || name.starts_with("MAAS_")
-        || matches!(name, "PATH" | "CUDA_VISIBLE_DEVICES" | "VLLM_API_KEY")
+        || matches!(
+            name,
+            "PATH" | "CUDA_VISIBLE_DEVICES" | "VLLM_API_KEY" | "HF_TOKEN"
+        )
+        || loads_code_or_tells(name)
+}
+
+/// Variables that load code, open a way out, or write down what clients say.
+fn loads_code_or_tells(name: &str) -> bool {
+    const STARTS: [&str; 3] = ["LD_", "PYTHON", "OTEL_"];
+    /// Parts of vLLM's own names: `VLLM_DEBUG_LOG_API_SERVER_RESPONSE`, `VLLM_LOGGING_CONFIG_PATH`,
+    /// `VLLM_PLUGINS`, `VLLM_DP_MASTER_IP`, `VLLM_USAGE_STATS_SERVER` and their kin.
+    const PARTS: [&str; 11] = [
+        "_LOG",
+        "DEBUG",
+        "PLUGIN",
+        "_HOST",
+        "_PORT",
+        "_IP",
+        "TRACE",
+        "USAGE",
+        "INSECURE",
+        "RUNTIME_LORA",
+        "MEDIA_CONNECTOR",
+    ];
+    STARTS.iter().any(|start| name.starts_with(start))
+        || name.to_ascii_lowercase().ends_with("_proxy")
+        || (name.starts_with("VLLM_") && PARTS.iter().any(|part| name.contains(part)))
 }
 
 fn arguments(settings: &Settings, wish: &Wish, socket: &Utf8Path, place: &Place) -> Vec<String> {
@@ -260,6 +329,8 @@ fn arguments(settings: &Settings, wish: &Wish, socket: &Utf8Path, place: &Place)
         "--enable-log-requests",
         "--disable-access-log-for-endpoints",
         "/health,/metrics",
+        "--allowed-media-domains",
+        NO_DOMAIN,
     ]
     .map(str::to_owned)
     .into();

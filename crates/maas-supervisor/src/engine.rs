@@ -137,6 +137,7 @@ impl Engine {
         let wish = Wish {
             manifest: spec.manifest.clone(),
             folder: spec.folder.clone(),
+            content: spec.content,
         };
         let mut engine = Self::new(spec.id.clone(), wish, spec.kind, now);
         engine.gpus.clone_from(&spec.gpus);

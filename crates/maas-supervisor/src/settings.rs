@@ -3,7 +3,7 @@
 use std::error::Error;
 
 use camino::Utf8PathBuf;
-use maas_types::{EngineKind, GenerationId, ModelManifest};
+use maas_types::{Digest, EngineKind, GenerationId, ModelManifest};
 
 /// How engines are run on this host. Fixed for the supervisor's life.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,9 +62,22 @@ pub enum StopEngines {
 pub struct Wish {
     /// What the bundle says about it.
     pub manifest: ModelManifest,
-    /// Where its files lie; absolute. An engine is replaced when this changes, so it should be the
-    /// same path for as long as the files are the same.
+    /// Where its files lie; absolute.
     pub folder: Utf8PathBuf,
+    /// A digest over all of its files, where one is known: two folders with the same files are one
+    /// model, and an engine that has loaded one of them serves the other.
+    pub content: Option<Digest>,
+}
+
+impl Wish {
+    /// Whether an engine that was started for `self` does what `other` wants.
+    pub fn is_met_by(&self, other: &Self) -> bool {
+        let same_files = match (self.content, other.content) {
+            (Some(ours), Some(theirs)) => ours == theirs,
+            (None, _) | (_, None) => self.folder == other.folder,
+        };
+        same_files && self.manifest == other.manifest
+    }
 }
 
 /// All models that ought to be running.

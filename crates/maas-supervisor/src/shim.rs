@@ -37,6 +37,9 @@ const AFTER_DRAIN: Duration = Duration::from_secs(25);
 /// costs nothing.
 const ASK_AGAIN: Duration = Duration::from_millis(200);
 
+/// The longest start that is waited for, seconds: a day. Nothing that loads so long is loading.
+const LONGEST_START: u64 = 86_400;
+
 /// How long the last words of a dead engine may take through its pipe. Longer only if a process
 /// that cannot be killed holds the pipe.
 const LAST_WORDS: Duration = Duration::from_secs(2);
@@ -179,7 +182,8 @@ impl Shim {
         let spec = self.spec.clone();
         let (said, last) = tokio::sync::watch::channel("it never answered".to_owned());
         let mut token = std::pin::pin!(until_first_token(&spec, said));
-        let late = Instant::now() + Duration::from_secs(spec.start_timeout_seconds);
+        let patience = spec.start_timeout_seconds.min(LONGEST_START);
+        let late = Instant::now() + Duration::from_secs(patience);
         loop {
             let starting = self.status.phase == Phase::Starting;
             let log = self.log.as_mut().expect("started engines have a log");

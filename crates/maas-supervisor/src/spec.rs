@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use camino::{Utf8Path, Utf8PathBuf};
-use maas_types::{EngineId, EngineKind, GenerationId, GpuUuid, Layout, ModelManifest};
+use maas_types::{Digest, EngineId, EngineKind, GenerationId, GpuUuid, Layout, ModelManifest};
 use serde::{Deserialize, Serialize};
 
 /// `/run/maas-appliance/engines/ID.json`: everything that a shim needs to know.
@@ -23,6 +23,9 @@ pub struct EngineSpec {
     pub manifest: ModelManifest,
     /// Where the model's files lie.
     pub folder: Utf8PathBuf,
+    /// A digest over all of them, where one is known.
+    #[serde(default)]
+    pub content: Option<Digest>,
     /// What answers.
     pub kind: EngineKind,
     /// The GPUs that it was given; empty on the CPU.

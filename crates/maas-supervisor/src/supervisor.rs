@@ -161,7 +161,10 @@ impl Supervisor {
                     }
                     (Engine::adopted(&found.spec, status, now), None)
                 }
-                (_, status) => Engine::found_dead(&found.spec, status, now, random()),
+                (_, status) => {
+                    note_unkillable(&mut self.left, &id, status.as_ref());
+                    Engine::found_dead(&found.spec, status, now, random())
+                }
             };
             self.engines.insert(id.clone(), engine);
             self.carry_out(&id, act);
@@ -225,8 +228,12 @@ impl Supervisor {
         };
         for engine in self.engines.values_mut() {
             let wish = wanted.iter().find(|(id, _)| *id == engine.id);
-            if wish.is_none_or(|(_, wish)| **wish != engine.wish) {
-                engine.unwanted(now);
+            match wish {
+                // The same files in a newer generation's folder: from there next time.
+                Some((_, wish)) if engine.wish.is_met_by(wish) => {
+                    engine.wish.folder.clone_from(&wish.folder);
+                }
+                Some(_) | None => engine.unwanted(now),
             }
         }
         let kind = self.settings.kind;
@@ -278,7 +285,9 @@ impl Supervisor {
                 None
             }
             Event::ShimGone(_, shim) => {
-                let last = files::read(&EngineFiles::new(&self.layout, &id).status());
+                let last: Option<EngineStatus> =
+                    files::read(&EngineFiles::new(&self.layout, &id).status());
+                note_unkillable(&mut self.left, &id, last.as_ref());
                 engine.shim_gone(&shim, last, now, random())
             }
             Event::Swept(_, left) => {
@@ -372,6 +381,18 @@ impl Supervisor {
 
     fn now(&self) -> Now {
         Now::after(self.begun)
+    }
+}
+
+/// Keeps in mind which processes a shim could not kill, whatever becomes of its engine.
+fn note_unkillable(
+    left: &mut BTreeMap<EngineId, Vec<u32>>,
+    id: &EngineId,
+    last: Option<&EngineStatus>,
+) {
+    let record = last.and_then(|status| status.exit.as_ref());
+    if let Some(record) = record.filter(|record| !record.unkillable.is_empty()) {
+        left.insert(id.clone(), record.unkillable.clone());
     }
 }
 

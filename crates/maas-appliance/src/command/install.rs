@@ -82,18 +82,20 @@ pub(super) fn run(args: &InstallArgs, layout: &Layout) -> CommandResult {
     plan.ready()?;
     let config = super::config(layout)?;
     let lock = Lock::acquire(layout, &holder("install"))?;
-    let shown = Shown::default();
-    let receipt = maas_install::apply(&plan, &lock, &media, &clock::now, &mut |event| {
-        tell(&shown, &event);
-    })?;
-    shown.end();
+    // Before anything is switched: a generation without a certificate would serve nobody.
     let site = Site {
         name: config.site.names.first().cloned().unwrap_or_default(),
         dns_names: config.site.names.clone(),
         addresses: config.site.addresses.clone(),
     };
-    Identity::ensure(&lock, &site, clock::now())?;
+    // A host whose clock lags behind what it has seen signed makes no certificate of that year.
+    Identity::ensure(&lock, &site, clock::now().max(bundle.next_floors().time))?;
     maas_install::ensure_pepper(&lock)?;
+    let shown = Shown::default();
+    let receipt = maas_install::apply(&plan, &lock, &media, &clock::now, &mut |event| {
+        tell(&shown, &event);
+    })?;
+    shown.end();
     match args.json.format() {
         Format::Json => output::json(&receipt)?,
         Format::Text => output::data(&summary(&receipt)),

@@ -1,7 +1,8 @@
 //! `rollback`: back to the generation before.
 
-use maas_store::{Generation, Lock};
-use maas_types::{Exit, Layout};
+use maas_store::{Generation, Lock, TrustDb};
+use maas_types::{BundleId, Exit, GenerationId, Layout};
+use serde::Serialize;
 
 use super::install::holder;
 use crate::{
@@ -10,26 +11,34 @@ use crate::{
     output::{self, Format},
 };
 
+/// What a rollback would do.
+#[derive(Debug, Serialize)]
+struct Would {
+    schema: &'static str,
+    from: GenerationId,
+    to: GenerationId,
+    bundle: BundleId,
+}
+
 /// Switches `current` back. Floors stay where they are.
 pub(super) fn run(args: &RollbackArgs, layout: &Layout) -> CommandResult {
     if args.dry_run {
-        let current = Generation::current(layout)?
+        let db = TrustDb::read(layout)?
             .ok_or_else(|| CommandError::new(Exit::NotFound, "no bundle is installed"))?;
-        let all = Generation::list(layout)?;
-        let others: Vec<_> = all.iter().filter(|g| g.id() != current.id()).collect();
-        let names: Vec<_> = others
-            .iter()
-            .map(|g| format!("{} ({})", g.id(), g.bundle()))
-            .collect();
-        output::data(&format!(
-            "Generation {} serves. Here beside it: {}. Nothing was changed.\n",
-            current.id(),
-            if names.is_empty() {
-                "none".to_owned()
-            } else {
-                names.join(", ")
-            },
-        ));
+        let (from, target) = Generation::before(layout, &db)?;
+        let would = Would {
+            schema: "maas-appliance/rollback-plan/v1",
+            from,
+            to: target.id(),
+            bundle: target.bundle().clone(),
+        };
+        match args.json.format() {
+            Format::Json => output::json(&would)?,
+            Format::Text => output::data(&format!(
+                "Would go back from generation {from} to {} ({}). Nothing was changed.\n",
+                would.to, would.bundle
+            )),
+        }
         return Ok(Exit::Done);
     }
     let lock = Lock::acquire(layout, &holder("rollback"))?;

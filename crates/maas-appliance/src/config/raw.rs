@@ -97,7 +97,11 @@ impl Reader<'_> {
 
     fn site(&mut self, raw: &RawSite, hostname: &str) -> Site {
         let names = raw.names.as_ref().map_or_else(
-            || vec![hostname.to_owned(), "localhost".to_owned()],
+            // `gpu_node1` and `(none)` are names of hosts and not of certificates.
+            || {
+                let own = dns_name(hostname).ok().filter(|own| own != "localhost");
+                own.into_iter().chain(["localhost".to_owned()]).collect()
+            },
             |names| {
                 let example = "names = [\"maas.site.internal\"]";
                 names

@@ -39,7 +39,7 @@ impl Authority {
         params.distinguished_name.push(DnType::CommonName, name);
         params
             .distinguished_name
-            .push(DnType::OrganizationName, site.name.clone());
+            .push(DnType::OrganizationName, for_people(&site.name));
         params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         let from = hours_before(now, BACKDATED_HOURS);
@@ -160,6 +160,12 @@ pub(super) fn crypto(doing: &'static str) -> impl FnOnce(rcgen::Error) -> Identi
 
 pub(super) fn hours_before(now: Timestamp, hours: i64) -> Timestamp {
     now.saturating_sub(hours.hours()).unwrap_or(Timestamp::MIN)
+}
+
+/// A name in a subject, which is for people only: clients read the alternative names (RFC 6125, 6.4.4).
+/// At most 64 characters fit there (RFC 5280, ub-common-name and ub-organization-name).
+pub(super) fn for_people(name: &str) -> String {
+    name.chars().take(64).collect()
 }
 
 pub(super) fn days_after(now: Timestamp, days: i64) -> Timestamp {

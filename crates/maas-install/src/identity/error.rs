@@ -53,6 +53,16 @@ pub enum IdentityError {
         /// Where it should be.
         path: Utf8PathBuf,
     },
+    /// The CA's certificate is gone although one was in use.
+    #[error(
+        "`{path}` is missing, and `{chain}` shows that there was a CA; it is not made anew, because every client would have to be told. Its certificate is the last one in that file"
+    )]
+    AuthorityGone {
+        /// Where it should be.
+        path: Utf8PathBuf,
+        /// What shows that it was there, and holds a copy.
+        chain: Utf8PathBuf,
+    },
     /// The CA has ended.
     #[error(
         "the CA in `{path}` has expired; move the folder's files away to make a new one, and hand it out"
@@ -86,6 +96,7 @@ impl IdentityError {
             | Self::Disk(_)
             | Self::Malformed { .. }
             | Self::NoAuthorityKey { .. }
+            | Self::AuthorityGone { .. }
             | Self::AuthorityExpired { .. }
             | Self::Crypto { .. } => Exit::Failed,
         }

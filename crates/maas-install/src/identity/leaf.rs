@@ -14,14 +14,15 @@ use x509_parser::{extensions::GeneralName, parse_x509_certificate};
 use super::{
     IdentityError, Site,
     authority::{
-        Authority, BACKDATED_HOURS, crypto, days_after, first_certificate, hours_before, new_key,
-        parse_key, public_key, read_text, set_validity,
+        Authority, BACKDATED_HOURS, crypto, days_after, first_certificate, for_people,
+        hours_before, new_key, parse_key, public_key, read_text, set_validity,
     },
 };
 
-/// 825 days: the longest that Apple's clients accept of a server certificate under a CA that a user
-/// added (support.apple.com/HT210176). Longer fails there; shorter needs a person more often.
-const DAYS: i64 = 825;
+/// 824 days from its first to its last second: Apple's clients refuse a server certificate that is
+/// valid for more than 825 days "as expressed in the NotBefore and NotAfter fields", under a CA that a
+/// user added too (support.apple.com/103769). One day less for the hours by which it is backdated.
+const DAYS: i64 = 824;
 
 /// Renewed when less than 30 days are left: an appliance is restarted or upgraded once a month.
 const RENEW_DAYS: i64 = 30;
@@ -112,9 +113,7 @@ fn params(
 ) -> Result<CertificateParams, IdentityError> {
     let mut params = CertificateParams::default();
     params.distinguished_name = DistinguishedName::new();
-    // For people only: clients read the alternative names (RFC 6125, 6.4.4). At most 64 characters
-    // fit there (RFC 5280, ub-common-name).
-    let name: String = site.name.chars().take(64).collect();
+    let name = for_people(&site.name);
     params.distinguished_name.push(DnType::CommonName, name);
     for name in &site.dns_names {
         let name = name.to_ascii_lowercase();
@@ -128,8 +127,9 @@ fn params(
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
     params.use_authority_key_identifier_extension = true;
-    let to = days_after(now, DAYS).min(authority.expires());
-    set_validity(&mut params, hours_before(now, BACKDATED_HOURS), to);
+    let from = hours_before(now, BACKDATED_HOURS);
+    let to = days_after(from, DAYS).min(authority.expires());
+    set_validity(&mut params, from, to);
     Ok(params)
 }
 

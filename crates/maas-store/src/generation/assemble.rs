@@ -42,7 +42,7 @@ impl Generation {
 
     /// The newest complete generation with this bill of lading.
     fn of_bill(lock: &Lock, bill: &Digest) -> Result<Option<Self>, StoreError> {
-        let mut all = Self::list(lock.layout())?;
+        let mut all = Self::list(lock.layout())?.whole;
         all.retain(|generation| {
             generation.record().bill_digest == *bill && generation.check().is_ok()
         });

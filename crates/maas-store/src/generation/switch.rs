@@ -18,38 +18,47 @@ pub struct RolledBack {
 }
 
 impl Generation {
-    /// Makes this generation the one that serves, at one instant.
-    pub fn switch(&self, lock: &Lock) -> Result<(), StoreError> {
-        let target = Utf8PathBuf::from(format!("generations/{}", self.id()));
-        let link = lock.layout().current();
-        Ok(atomic::flip_link_on(lock.disk(), &link, &target)?)
+    /// Makes this generation the one that serves, at one instant. What served is noted first: after a
+    /// power cut in between, [`Generation::before`] believes the link.
+    pub fn switch(&self, lock: &Lock, db: &TrustDb) -> Result<(), StoreError> {
+        db.note_serving(lock, self.id())?;
+        self.flip(lock)
     }
 
-    /// Goes back to the generation that was installed before the one that serves. Floors stay: an
-    /// older bundle on a medium is refused as before, only what is already here can come back.
+    /// Goes back to the generation that served before. Floors stay: an older bundle on a medium is
+    /// refused as before, only what is already here can come back.
     pub fn rollback(lock: &Lock, db: &TrustDb) -> Result<RolledBack, StoreError> {
-        let layout = lock.layout();
-        let from = current_id(layout)?.ok_or_else(|| StoreError::NoCurrent {
-            path: layout.current(),
-        })?;
-        let order = db.generations()?;
-        let before: Vec<_> = order
-            .iter()
-            .map(|row| row.id)
-            .take_while(|id| *id != from)
-            .collect();
-        let target = before
-            .iter()
-            .rev()
-            .find(|id| layout.generation(id).is_dir())
-            .ok_or(StoreError::NothingBefore { current: from })?;
-        let target = Self::open(layout, target)?;
+        let (from, target) = Self::before(lock.layout(), db)?;
         target.check()?;
-        target.switch(lock)?;
+        target.flip(lock)?;
+        db.forget_serving_after(lock, target.id())?;
         Ok(RolledBack {
             from,
             to: target.id(),
         })
+    }
+
+    /// What serves, and the generation that served before it and is still here: where a rollback goes.
+    pub fn before(layout: &Layout, db: &TrustDb) -> Result<(GenerationId, Self), StoreError> {
+        let from = current_id(layout)?.ok_or_else(|| StoreError::NoCurrent {
+            path: layout.current(),
+        })?;
+        let mut served = db.served()?;
+        // What was noted and never came to serve, or was left by a rollback that was cut off.
+        let last = served.iter().rposition(|id| *id == from);
+        served.truncate(last.unwrap_or(served.len()));
+        let target = served
+            .iter()
+            .rev()
+            .find(|id| **id != from && layout.generation(id).is_dir())
+            .ok_or(StoreError::NothingBefore { current: from })?;
+        Ok((from, Self::open(layout, target)?))
+    }
+
+    fn flip(&self, lock: &Lock) -> Result<(), StoreError> {
+        let target = Utf8PathBuf::from(format!("generations/{}", self.id()));
+        let link = lock.layout().current();
+        Ok(atomic::flip_link_on(lock.disk(), &link, &target)?)
     }
 }
 

@@ -1,4 +1,5 @@
-//! Generations in the order of their installation, which is what `rollback` goes by.
+//! Generations in the order of their installation, and which of them served, which is what `rollback`
+//! goes by: a bad release that was left once is not come back to.
 
 use jiff::Timestamp;
 use maas_types::{BundleId, Digest, GenerationId};
@@ -79,6 +80,61 @@ impl TrustDb {
                     ],
                 )
                 .map_err(self.failed("note a generation"))?;
+            Ok(())
+        })
+    }
+
+    /// What has served, the newest last. A generation that a rollback left is no longer in it.
+    pub fn served(&self) -> Result<Vec<GenerationId>, StoreError> {
+        let failed = self.failed("read what has served");
+        let mut statement = self
+            .connection
+            .prepare("SELECT epoch, serial FROM served ORDER BY sequence")
+            .map_err(&failed)?;
+        let rows: Vec<(i64, u32)> = statement
+            .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))
+            .and_then(Iterator::collect)
+            .map_err(&failed)?;
+        rows.into_iter()
+            .map(|(epoch, serial)| {
+                Ok(GenerationId {
+                    epoch: self.number(epoch)?,
+                    serial,
+                })
+            })
+            .collect()
+    }
+
+    /// Notes that a generation is about to serve.
+    pub(crate) fn note_serving(&self, lock: &Lock, id: GenerationId) -> Result<(), StoreError> {
+        if self.served()?.last() == Some(&id) {
+            return Ok(());
+        }
+        self.commit(lock.disk(), "what serves", |transaction| {
+            transaction
+                .execute(
+                    "INSERT INTO served (epoch, serial) VALUES (?1, ?2)",
+                    params![column(id.epoch, "epoch")?, id.serial],
+                )
+                .map_err(self.failed("note what serves"))?;
+            Ok(())
+        })
+    }
+
+    /// Forgets what has served since this generation did last.
+    pub(crate) fn forget_serving_after(
+        &self,
+        lock: &Lock,
+        id: GenerationId,
+    ) -> Result<(), StoreError> {
+        self.commit(lock.disk(), "what serves again", |transaction| {
+            transaction
+                .execute(
+                    "DELETE FROM served WHERE sequence >
+                     (SELECT max(sequence) FROM served WHERE epoch = ?1 AND serial = ?2)",
+                    params![column(id.epoch, "epoch")?, id.serial],
+                )
+                .map_err(self.failed("note what serves again"))?;
             Ok(())
         })
     }

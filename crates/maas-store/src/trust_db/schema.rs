@@ -10,7 +10,8 @@ use crate::{Disk, StoreError, disk::parent_of};
 const APPLICATION_ID: i64 = 0x6d61_6173;
 
 /// One step per schema version, never edited, only added to. `user_version` counts those done.
-const MIGRATIONS: [&str; 1] = ["
+const MIGRATIONS: [&str; 2] = [
+    "
     CREATE TABLE root (
         version     INTEGER NOT NULL PRIMARY KEY,
         name        TEXT    NOT NULL,
@@ -45,7 +46,16 @@ const MIGRATIONS: [&str; 1] = ["
         digest BLOB    NOT NULL PRIMARY KEY,
         size   INTEGER NOT NULL
     ) STRICT;
-"];
+",
+    "
+    CREATE TABLE served (
+        sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+        epoch    INTEGER NOT NULL,
+        serial   INTEGER NOT NULL
+    ) STRICT;
+    INSERT INTO served (epoch, serial) SELECT epoch, serial FROM generation ORDER BY sequence;
+",
+];
 
 fn newest() -> i64 {
     i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX)

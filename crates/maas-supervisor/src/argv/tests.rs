@@ -23,6 +23,7 @@ fn wish() -> Wish {
             engine,
         },
         folder: "/srv/models/tiny".into(),
+        content: None,
     }
 }
 
@@ -68,41 +69,42 @@ fn a_real_engine_on_two_gpus_is_spelled_out() {
     wish.manifest.engine.args = vec!["--dtype".to_owned(), "bfloat16".to_owned()];
     wish.manifest.engine.gpu_memory = Some(20_000_000_000);
     let spec = spelled(EngineKind::Vllm, &wish, &gpus(2), "/").unwrap();
-    insta::assert_snapshot!(format!("{} {}", spec.program, spec.args.join(" ")), @r#"/opt/vllm/bin/vllm serve /srv/models/tiny --served-model-name tiny --uds /run/maas-appliance/engines/tiny-0.sock --max-model-len 2048 --shutdown-timeout 30 --enable-prompt-tokens-details --enable-log-requests --disable-access-log-for-endpoints /health,/metrics --tensor-parallel-size 2 --gpu-memory-utilization 0.2500 --dtype bfloat16"#);
+    insta::assert_snapshot!(format!("{} {}", spec.program, spec.args.join(" ")), @"/opt/vllm/bin/vllm serve /srv/models/tiny --served-model-name tiny --uds /run/maas-appliance/engines/tiny-0.sock --max-model-len 2048 --shutdown-timeout 30 --enable-prompt-tokens-details --enable-log-requests --disable-access-log-for-endpoints /health,/metrics --allowed-media-domains nowhere.invalid --tensor-parallel-size 2 --gpu-memory-utilization 0.2500 --dtype bfloat16");
     let env: Vec<_> = spec
         .env
         .iter()
         .map(|(name, value)| format!("{name}={value}"))
         .collect();
-    insta::assert_snapshot!(env.join("\n"), @r#"
-CUDA_CACHE_PATH=/var/lib/maas-appliance/engines/cache/tiny-0/cuda
-CUDA_VISIBLE_DEVICES=GPU-0,GPU-1
-DG_JIT_CACHE_DIR=/var/lib/maas-appliance/engines/cache/tiny-0/deepgemm
-DO_NOT_TRACK=1
-FLASHINFER_WORKSPACE_BASE=/var/lib/maas-appliance/engines/cache/tiny-0/flashinfer
-GLOO_SOCKET_IFNAME=lo
-HF_DATASETS_OFFLINE=1
-HF_HOME=/var/lib/maas-appliance/engines/cache/tiny-0/huggingface
-HF_HUB_DISABLE_TELEMETRY=1
-HF_HUB_OFFLINE=1
-HOME=/var/lib/maas-appliance/engines/cache/tiny-0/home
-LANG=C.UTF-8
-NCCL_SOCKET_IFNAME=lo
-PATH=/opt/vllm/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
-PYTHONUNBUFFERED=1
-TORCHINDUCTOR_CACHE_DIR=/var/lib/maas-appliance/engines/cache/tiny-0/inductor
-TRANSFORMERS_OFFLINE=1
-TRITON_CACHE_DIR=/var/lib/maas-appliance/engines/cache/tiny-0/triton
-VLLM_CACHE_ROOT=/var/lib/maas-appliance/engines/cache/tiny-0/vllm
-VLLM_CONFIG_ROOT=/var/lib/maas-appliance/engines/cache/tiny-0/config/vllm
-VLLM_DO_NOT_TRACK=1
-VLLM_HOST_IP=127.0.0.1
-VLLM_LOGGING_LEVEL=INFO
-VLLM_NO_USAGE_STATS=1
-VLLM_SERVER_DEV_MODE=0
-XDG_CACHE_HOME=/var/lib/maas-appliance/engines/cache/tiny-0/xdg
-XDG_CONFIG_HOME=/var/lib/maas-appliance/engines/cache/tiny-0/config
-"#);
+    insta::assert_snapshot!(env.join("\n"), @"
+    CUDA_CACHE_PATH=/var/lib/maas-appliance/engines/cache/tiny-0/cuda
+    CUDA_VISIBLE_DEVICES=GPU-0,GPU-1
+    DG_JIT_CACHE_DIR=/var/lib/maas-appliance/engines/cache/tiny-0/deepgemm
+    DO_NOT_TRACK=1
+    FLASHINFER_WORKSPACE_BASE=/var/lib/maas-appliance/engines/cache/tiny-0/flashinfer
+    GLOO_SOCKET_IFNAME=lo
+    HF_DATASETS_OFFLINE=1
+    HF_HOME=/var/lib/maas-appliance/engines/cache/tiny-0/huggingface
+    HF_HUB_DISABLE_TELEMETRY=1
+    HF_HUB_OFFLINE=1
+    HOME=/var/lib/maas-appliance/engines/cache/tiny-0/home
+    LANG=C.UTF-8
+    NCCL_SOCKET_IFNAME=lo
+    PATH=/opt/vllm/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+    PYTHONUNBUFFERED=1
+    TORCHINDUCTOR_CACHE_DIR=/var/lib/maas-appliance/engines/cache/tiny-0/inductor
+    TRANSFORMERS_OFFLINE=1
+    TRITON_CACHE_DIR=/var/lib/maas-appliance/engines/cache/tiny-0/triton
+    VLLM_CACHE_ROOT=/var/lib/maas-appliance/engines/cache/tiny-0/vllm
+    VLLM_CONFIG_ROOT=/var/lib/maas-appliance/engines/cache/tiny-0/config/vllm
+    VLLM_DO_NOT_TRACK=1
+    VLLM_HOST_IP=127.0.0.1
+    VLLM_LOGGING_LEVEL=INFO
+    VLLM_MEDIA_URL_ALLOW_REDIRECTS=0
+    VLLM_NO_USAGE_STATS=1
+    VLLM_SERVER_DEV_MODE=0
+    XDG_CACHE_HOME=/var/lib/maas-appliance/engines/cache/tiny-0/xdg
+    XDG_CONFIG_HOME=/var/lib/maas-appliance/engines/cache/tiny-0/config
+    ");
 }
 
 #[test]
@@ -142,6 +144,15 @@ fn flags_that_are_ours_are_refused_in_every_spelling() {
         "--ssl-keyfile",
         "--enable-log-outputs",
         "--grpc",
+        "--trust-remote-code",
+        "--trust-remote",
+        "--otlp-traces-endpoint=x",
+        "--data-parallel-address",
+        "--data_parallel_size=2",
+        "-dp2",
+        "--worker-cls",
+        "--allowed-local-media-path=/",
+        "--allowed-media-domains=x",
     ] {
         let mut wish = wish();
         wish.manifest.engine.args = vec![flag.to_owned()];
@@ -162,7 +173,6 @@ fn other_flags_pass_as_they_stand() {
         "fp8",
         "-1",
         "--gpu-memory-utilization=0.5",
-        "--trust-remote-code",
         "--model-impl=vllm",
         "--config-format=hf",
     ];
@@ -225,12 +235,37 @@ the socket path `/rrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrr
 #[test]
 fn no_variable_that_keeps_an_engine_offline_can_be_changed() {
     let spec = spelled(EngineKind::Vllm, &wish(), &gpus(1), "/").unwrap();
-    for name in spec
-        .env
-        .keys()
-        .filter(|n| !matches!(n.as_str(), "LANG" | "PYTHONUNBUFFERED"))
-    {
+    for name in spec.env.keys().filter(|n| n.as_str() != "LANG") {
         assert!(is_ours(name), "{name}");
+    }
+}
+
+#[test]
+fn no_variable_loads_code_opens_a_way_out_or_tells_what_clients_say() {
+    for name in [
+        "LD_PRELOAD",
+        "PYTHONPATH",
+        "https_proxy",
+        "ALL_PROXY",
+        "OTEL_EXPORTER_OTLP_ENDPOINT",
+        "VLLM_DEBUG_LOG_API_SERVER_RESPONSE",
+        "VLLM_LOGGING_CONFIG_PATH",
+        "VLLM_PLUGINS",
+        "VLLM_DP_MASTER_IP",
+        "VLLM_TRACE_FUNCTION",
+        "HF_TOKEN",
+    ] {
+        assert!(is_ours(name), "{name}");
+    }
+    for name in [
+        "VLLM_CPU_KVCACHE_SPACE",
+        "VLLM_ATTENTION_BACKEND",
+        "VLLM_USE_V1",
+        "OMP_NUM_THREADS",
+        "NCCL_P2P_DISABLE",
+        "PYTORCH_ALLOC_CONF",
+    ] {
+        assert!(!is_ours(name), "{name}");
     }
 }
 

@@ -34,6 +34,7 @@ fn spec() -> EngineSpec {
         generation: None,
         manifest: manifest(),
         folder: "/models/tiny".into(),
+        content: None,
         kind: EngineKind::Vllm,
         gpus: vec!["GPU-1".parse().unwrap()],
         program: "/vllm".into(),
@@ -86,6 +87,7 @@ fn fresh() -> Engine {
     let wish = Wish {
         manifest: manifest(),
         folder: "/models/tiny".into(),
+        content: None,
     };
     Engine::new(ID.parse().unwrap(), wish, EngineKind::Vllm, now(0))
 }

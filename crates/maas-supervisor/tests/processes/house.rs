@@ -76,6 +76,7 @@ impl House {
                 },
             },
             folder: self.model(name),
+            content: None,
         }
     }
 

@@ -47,7 +47,8 @@ pub(in crate::command) async fn run(
 }
 
 /// What the current generation wants to have running. The folders are the generation's own, not
-/// those below `current`: an engine keeps its files when the link moves.
+/// those below `current`: an engine keeps its files when the link moves. An engine whose model has the
+/// same files in the new generation goes on serving.
 fn wishes(layout: &Layout) -> Result<Wishes, maas_store::StoreError> {
     let Some(generation) = Generation::current(layout)? else {
         return Ok(Wishes::default());
@@ -55,6 +56,7 @@ fn wishes(layout: &Layout) -> Result<Wishes, maas_store::StoreError> {
     let models = generation.models().iter().map(|model| Wish {
         manifest: model.manifest.clone(),
         folder: model.folder.clone(),
+        content: Some(model.content),
     });
     Ok(Wishes {
         generation: Some(generation.id()),
