@@ -63,17 +63,17 @@ impl Seen {
 }
 
 impl Meter {
-    /// A meter for the stream that answers `request`.
-    pub(crate) fn new(request: &Understood) -> Self {
+    /// A meter for the stream that answers `request`, whose prompt has about `input_estimate` tokens.
+    pub(crate) fn new(request: &Understood, input_estimate: u64) -> Self {
         match request.api {
-            Api::Messages => Self::Messages(messages::Messages::new(request.input_estimate)),
-            Api::Responses => Self::Responses(responses::Responses::new(request.input_estimate)),
+            Api::Messages => Self::Messages(messages::Messages::new(input_estimate)),
+            Api::Responses => Self::Responses(responses::Responses::new(input_estimate)),
             Api::Chat
             | Api::Completions
             | Api::CountTokens
             | Api::Embeddings
             | Api::Tokenize
-            | Api::Detokenize => Self::Chat(chat::Chat::new(request)),
+            | Api::Detokenize => Self::Chat(chat::Chat::new(request, input_estimate)),
         }
     }
 

@@ -44,6 +44,8 @@ pub(crate) enum Refusal {
     TooLarge { limit: usize },
     #[error("the body did not arrive: no byte for {} s", .0.as_secs())]
     BodyStalled(Duration),
+    #[error("the body did not arrive within {} s", .0.as_secs())]
+    BodyTooSlow(Duration),
     #[error("the body is {0}-encoded; send it as it is")]
     Encoded(String),
     #[error("the body is {0}")]
@@ -148,7 +150,7 @@ impl Refusal {
                     Some(Counted::TooLarge),
                 )
             },
-            Self::BodyStalled(_) => invalid(
+            Self::BodyStalled(_) | Self::BodyTooSlow(_) => invalid(
                 StatusCode::REQUEST_TIMEOUT,
                 "body_timeout",
                 Some(Counted::BadRequest),

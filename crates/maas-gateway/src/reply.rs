@@ -15,6 +15,7 @@ use maas_types::{Dialect, RequestId};
 use tokio::sync::mpsc;
 
 use crate::{
+    body::content::Content,
     dialect,
     refusal::{Refusal, whole_seconds},
 };
@@ -25,7 +26,7 @@ pub(crate) type Reply = Response<ReplyBody>;
 /// A body. The client is gone when it is dropped.
 #[derive(Debug)]
 pub(crate) enum ReplyBody {
-    Whole(Option<Bytes>),
+    Whole(Option<Content>),
     /// Frames of a stream, each flushed as it comes.
     Stream(mpsc::Receiver<Bytes>),
 }
@@ -39,7 +40,7 @@ impl Body for ReplyBody {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
         match &mut *self {
-            Self::Whole(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
+            Self::Whole(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes.0)))),
             Self::Stream(frames) => frames
                 .poll_recv(cx)
                 .map(|bytes| bytes.map(|bytes| Ok(Frame::data(bytes)))),
@@ -79,7 +80,9 @@ pub(crate) fn text(status: StatusCode, body: &'static str) -> Reply {
 
 /// A body of any type.
 pub(crate) fn whole(status: StatusCode, kind: HeaderValue, body: Bytes) -> Reply {
-    let mut reply = Response::new(ReplyBody::Whole((!body.is_empty()).then_some(body)));
+    let mut reply = Response::new(ReplyBody::Whole(
+        (!body.is_empty()).then_some(Content(body)),
+    ));
     *reply.status_mut() = status;
     reply.headers_mut().insert(header::CONTENT_TYPE, kind);
     reply

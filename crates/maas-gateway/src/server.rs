@@ -2,18 +2,25 @@
 //!
 //! Threats: connections that say nothing or speak slowly, in the handshake, in a request's head, or
 //! between requests; heads without end; thousands of streams on one HTTP/2 connection.
-//! Defences: a deadline for each of the three, limits on count and size of headers, a bound on
-//! streams and on connections. The body's deadline is [`crate::stage::read`]'s. What ends a message
+//! Defences: a deadline for each of the three, on HTTP/2 too, where a peer that answers pings could
+//! stay for ever; limits on count and size of headers, a bound on streams and on connections. The body's deadline is [`crate::stage::read`]'s. What ends a message
 //! (`Content-Length`, `Transfer-Encoding`) is decided by hyper alone; nothing of a client's framing
 //! reaches an engine, which gets a body of known length from us.
+
+mod busy;
 
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use http::Request;
-use hyper::{body::Incoming, rt::Executor, service::service_fn};
+use hyper::{
+    body::Incoming,
+    rt::Executor,
+    server::conn::{http1, http2},
+    service::service_fn,
+};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
-    server::conn::auto,
+    server::graceful::GracefulConnection,
 };
 use tokio::{
     net::{TcpListener, TcpStream},
@@ -23,6 +30,7 @@ use tokio::{
 use tokio_rustls::TlsAcceptor;
 use tokio_util::task::TaskTracker;
 
+use self::busy::{Busy, OnConnection};
 use crate::{gateway::Shared, stage::answer::answer};
 
 /// Headers of one request. Why 100: Claude Code sends about 40, the most of all clients seen.
@@ -93,24 +101,47 @@ async fn client(shared: Arc<Shared>, stream: TcpStream, acceptor: TlsAcceptor) {
         Ok(Err(error)) => return tracing::debug!(%error, "A TLS handshake failed"),
         Err(_) => return tracing::debug!("A TLS handshake took too long"),
     };
+    let busy = Busy::default();
     let service = {
-        let shared = Arc::clone(&shared);
+        let (shared, busy) = (Arc::clone(&shared), busy.clone());
         service_fn(move |request: Request<Incoming>| {
-            let shared = Arc::clone(&shared);
-            async move { Ok::<_, Infallible>(answer(shared, request).await) }
+            let (shared, on) = (Arc::clone(&shared), busy.request());
+            async move {
+                let reply = answer(shared, request).await;
+                Ok::<_, Infallible>(reply.map(|body| OnConnection { body, _on: on }))
+            }
         })
     };
-    let builder = builder(&shared);
-    let connection = builder.serve_connection(TokioIo::new(stream), service);
+    // By what was agreed in the handshake, not by the first bytes: there is no clock before those.
+    let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+    let stream = TokioIo::new(stream);
+    if http2 {
+        let connection = http2_builder(&shared).serve_connection(stream, service);
+        drive(&shared, connection, &busy).await;
+    } else {
+        let connection = http1_builder(&shared).serve_connection(stream, service);
+        drive(&shared, connection, &busy).await;
+    }
+}
+
+/// Serves one connection to its end, or to ours.
+async fn drive<C>(shared: &Shared, connection: C, busy: &Busy)
+where
+    C: GracefulConnection<Error = hyper::Error>,
+{
     let mut connection = std::pin::pin!(connection);
     let mut stopping = false;
     loop {
         tokio::select! {
             ended = connection.as_mut() => {
                 if let Err(error) = ended {
-                    tracing::debug!(error, "A client's connection ended early");
+                    tracing::debug!(%error, "A client's connection ended early");
                 }
                 return;
+            }
+            () = busy.idle_for(shared.settings.pace.idle), if !stopping => {
+                stopping = true;
+                connection.as_mut().graceful_shutdown();
             }
             () = shared.stop.cancelled(), if !stopping => {
                 stopping = true;
@@ -121,17 +152,20 @@ async fn client(shared: Arc<Shared>, stream: TcpStream, acceptor: TlsAcceptor) {
     }
 }
 
-fn builder(shared: &Shared) -> auto::Builder<Tracked> {
-    let pace = &shared.settings.pace;
-    let mut builder = auto::Builder::new(Tracked(shared.tasks.clone()));
+fn http1_builder(shared: &Shared) -> http1::Builder {
+    let mut builder = http1::Builder::new();
     builder
-        .http1()
         .timer(TokioTimer::new())
-        .header_read_timeout(pace.head)
+        .header_read_timeout(shared.settings.pace.head)
         .max_headers(HEADERS)
         .max_buf_size(HEAD_BYTES);
     builder
-        .http2()
+}
+
+fn http2_builder(shared: &Shared) -> http2::Builder<Tracked> {
+    let pace = &shared.settings.pace;
+    let mut builder = http2::Builder::new(Tracked(shared.tasks.clone()));
+    builder
         .timer(TokioTimer::new())
         .max_concurrent_streams(STREAMS)
         .max_header_list_size(u32::try_from(HEAD_BYTES).unwrap_or(u32::MAX))

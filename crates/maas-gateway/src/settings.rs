@@ -71,8 +71,14 @@ pub struct Pace {
     /// reuses one that is being closed here; a slow-header attacker holds at most
     /// [`Pace::connections`] for this long.
     pub head: Duration,
+    /// A connection without any request for this long is closed; on HTTP/2 nothing else would, as long
+    /// as the peer answers pings. Why 60 s: twice [`Pace::head`], which is the rule of HTTP/1.1.
+    pub idle: Duration,
     /// The longest pause within a request's body. Why 30 s: a stalled upload is a dead client.
     pub body_pause: Duration,
+    /// A whole body arrives within this time. Why 300 s: [`Pace::body_bytes`] over 1 Mbit/s take 268;
+    /// without it one byte every [`Pace::body_pause`] would hold a place for ever.
+    pub body: Duration,
     /// The largest request body, bytes. Why 32 MiB: what the Anthropic API takes, and the largest of
     /// the dialects' limits.
     pub body_bytes: usize,
@@ -108,7 +114,9 @@ impl Default for Pace {
         Self {
             handshake: Duration::from_secs(10),
             head: Duration::from_secs(30),
+            idle: Duration::from_mins(1),
             body_pause: Duration::from_secs(30),
+            body: Duration::from_mins(5),
             body_bytes: 32 * 1024 * 1024,
             keep_alive: Duration::from_secs(10),
             client_stall: Duration::from_mins(1),

@@ -5,9 +5,11 @@
 //! carriage return at the end of what has arrived waits for the byte after it; a frame has a limit.
 //! The grammar is that of the HTML standard, 9.2.6.
 
-use std::{borrow::Cow, ops::Range};
+use std::{borrow::Cow, fmt, ops::Range};
 
 use bytes::{Bytes, BytesMut};
+
+use crate::body::content::Content;
 
 /// The largest frame, bytes.
 ///
@@ -16,7 +18,7 @@ use bytes::{Bytes, BytesMut};
 pub(crate) const LARGEST_FRAME: usize = 32 * 1024 * 1024;
 
 /// Collects bytes and gives frames.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Frames {
     buffer: BytesMut,
     /// Before this, no line end is left to be found.
@@ -28,7 +30,16 @@ pub(crate) struct Frames {
 /// One event, or a comment: all bytes up to and with its empty line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Frame {
-    raw: Bytes,
+    raw: Content,
+}
+
+impl fmt::Debug for Frames {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let bytes = self.buffer.len();
+        f.debug_struct("Frames")
+            .field("bytes", &bytes)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Frames {
@@ -60,7 +71,7 @@ impl Frames {
                 self.searched = 0;
                 self.line = 0;
                 return Some(Frame {
-                    raw: self.buffer.split_to(after).freeze(),
+                    raw: Content(self.buffer.split_to(after).freeze()),
                 });
             }
         }

@@ -33,12 +33,18 @@ pub struct Ask {
     pub requested_as: Option<ModelName>,
     /// The route, `/v1/chat/completions`.
     pub route: &'static str,
-    /// Tokens of the prompt, estimated from above: what is underestimated here is the one way past a
-    /// token limit, by that much.
+    /// Tokens of the prompt as they probably are: billed when nobody counts them.
     pub input_estimate: u64,
-    /// Tokens of the answer that the client allows at most.
+    /// Tokens that the prompt cannot exceed. Reserved as long as the limit has room for it; close to
+    /// the limit the estimate is, so that nobody is locked out of the last part of a budget. What the
+    /// estimate lacks there is the one way past a token limit, by that much.
+    pub input_most: u64,
+    /// How many answers were asked for at once: `n` times the prompts of a list. Each is at least one
+    /// token long, so a budget that has not that many left cannot take the request.
+    pub answers: u64,
+    /// Tokens that the client allows at most, of all answers together.
     pub max_output: Option<u64>,
-    /// Tokens of the answer to reserve when the client sets no bound; 0 for embeddings.
+    /// Tokens of all answers to reserve when the client sets no bound; 0 for embeddings.
     pub default_output: u64,
 }
 
@@ -100,6 +106,8 @@ pub(crate) fn admit(
     };
     let need = Need {
         input: ask.input_estimate,
+        input_most: ask.input_most,
+        answers: ask.answers,
         output: ask.max_output.unwrap_or(ask.default_output),
     };
     let day = inner.day(now);
@@ -130,8 +138,8 @@ impl Permit {
         &self.ask.model
     }
 
-    /// Tokens that the answer may have at most: to be set upstream, also when the client set no
-    /// bound. `None` when no token limit applies; then the client's own bound stands as it is.
+    /// Tokens that all answers together may have at most, and at least one for each: to be shared out
+    /// and set upstream, also when the client set no bound. `None` when no token limit applies; then the client's own bound stands as it is.
     pub fn output_cap(&self) -> Option<u64> {
         self.granted.output_cap
     }

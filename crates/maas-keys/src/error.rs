@@ -18,6 +18,20 @@ pub enum KeysError {
         #[source]
         source: rusqlite::Error,
     },
+    /// A revocation that holds until the gateway is restarted, and no longer: SQLite could not keep it.
+    #[error(
+        "the {whose} is refused from now on, but `{path}` could not be written: after a restart it \
+         would be accepted again, so make room and say it again"
+    )]
+    NotKept {
+        /// Whose keys: ``key `…` `` or ``team `…` ``.
+        whose: String,
+        /// The database.
+        path: Utf8PathBuf,
+        /// What SQLite said.
+        #[source]
+        source: rusqlite::Error,
+    },
     /// The database file or its lock file cannot be made.
     #[error("failed to create or lock `{path}`")]
     Lock {
@@ -117,13 +131,15 @@ impl KeysError {
     /// What the process tells the shell.
     pub fn exit(&self) -> Exit {
         match self {
-            Self::Database { source, .. } => match source.sqlite_error_code() {
-                Some(rusqlite::ErrorCode::DiskFull) => Exit::NoSpace,
-                Some(rusqlite::ErrorCode::DatabaseBusy | rusqlite::ErrorCode::DatabaseLocked) => {
-                    Exit::Busy
+            Self::Database { source, .. } | Self::NotKept { source, .. } => {
+                match source.sqlite_error_code() {
+                    Some(rusqlite::ErrorCode::DiskFull) => Exit::NoSpace,
+                    Some(
+                        rusqlite::ErrorCode::DatabaseBusy | rusqlite::ErrorCode::DatabaseLocked,
+                    ) => Exit::Busy,
+                    _ => Exit::Failed,
                 }
-                _ => Exit::Failed,
-            },
+            }
             Self::Corrupt { .. }
             | Self::NotOurs { .. }
             | Self::Newer { .. }
@@ -154,6 +170,11 @@ mod tests {
                 path: path(),
                 source: rusqlite::Error::InvalidQuery,
             },
+            KeysError::NotKept {
+                whose: "key `AbCdEfGhIjKl`".to_owned(),
+                path: path(),
+                source: rusqlite::Error::InvalidQuery,
+            },
             KeysError::Lock {
                 path: path(),
                 source: std::io::ErrorKind::PermissionDenied.into(),
@@ -180,8 +201,9 @@ mod tests {
             },
         ];
         let lines = errors.map(|error| format!("{:?} {error}", error.exit()));
-        insta::assert_snapshot!(lines.join("\n"), @r"
+        insta::assert_snapshot!(lines.join("\n"), @"
         Failed failed to open `/state.db`
+        Failed the key `AbCdEfGhIjKl` is refused from now on, but `/state.db` could not be written: after a restart it would be accepted again, so make room and say it again
         Failed failed to create or lock `/state.db`
         Busy `/state.db` is in use by another gateway
         Content `/state.db` is damaged (file is not a database); it was left as it is: restore a backup

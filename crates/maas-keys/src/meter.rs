@@ -52,9 +52,13 @@ pub struct TokenState {
 /// What a request would like.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Need {
-    /// Tokens of its prompt, estimated from above.
+    /// Tokens of its prompt as they probably are.
     pub(crate) input: u64,
-    /// Tokens that it would like to produce at most.
+    /// Tokens that its prompt cannot exceed; at least `input`.
+    pub(crate) input_most: u64,
+    /// Answers that were asked for at once.
+    pub(crate) answers: u64,
+    /// Tokens that it would like to produce at most, in all of them.
     pub(crate) output: u64,
 }
 
@@ -131,9 +135,9 @@ impl Meters {
             (Scope::Team, limits.team, &mut self.team),
         ];
         // A spent budget is said before a burst: waiting for the burst to pass would not help.
-        let output_cap = affordable(&mut scopes, need, day)?;
+        let afforded = affordable(&mut scopes, need, day)?;
         in_time(&mut scopes, now)?;
-        let tokens = need.input.saturating_add(output_cap.unwrap_or(need.output));
+        let tokens = afforded.input.saturating_add(afforded.output);
         for (_, limits, meter) in &mut scopes {
             if limits.requests_per_minute.is_some() {
                 meter.bucket.take();
@@ -144,7 +148,7 @@ impl Meters {
         Ok(Granted {
             date: day.date,
             tokens,
-            output_cap,
+            output_cap: afforded.limited.then_some(afforded.output),
             state: state(&mut scopes, day, now),
         })
     }
@@ -205,14 +209,32 @@ fn tightest(scopes: &mut Scopes<'_>, date: Date) -> Option<(Scope, u64, u64, u64
     budgets.min_by_key(|(_, _, _, left)| *left)
 }
 
-/// What may be produced, or the refusal. `None` without a token limit.
-fn affordable(scopes: &mut Scopes<'_>, need: Need, day: &Day) -> Result<Option<u64>, LimitRefusal> {
-    let Some((scope, limit, used, left)) = tightest(scopes, day.date) else {
-        return Ok(None);
+/// What a request may use.
+#[derive(Debug, Clone, Copy)]
+struct Afforded {
+    input: u64,
+    output: u64,
+    /// Whether a token limit applies at all.
+    limited: bool,
+}
+
+/// What may be used, or the refusal.
+fn affordable(scopes: &mut Scopes<'_>, need: Need, day: &Day) -> Result<Afforded, LimitRefusal> {
+    let all = |limited| Afforded {
+        input: need.input_most,
+        output: need.output,
+        limited,
     };
-    // An answer without a single token is no answer, unless none was wanted (embeddings).
-    let least = need.input.saturating_add(need.output.min(1)).max(1);
-    if left < least {
+    let Some((scope, limit, used, left)) = tightest(scopes, day.date) else {
+        return Ok(all(false));
+    };
+    if left >= need.input_most.saturating_add(need.output).max(1) {
+        return Ok(all(true));
+    }
+    // An answer without a single token is no answer, unless none was wanted (embeddings); an engine
+    // refuses a bound of 0, so each of several answers costs at least one token.
+    let least = need.input.saturating_add(need.output.min(need.answers));
+    if left < least.max(1) {
         return Err(LimitRefusal::Budget {
             scope,
             limit,
@@ -220,7 +242,11 @@ fn affordable(scopes: &mut Scopes<'_>, need: Need, day: &Day) -> Result<Option<u
             resets: day.ends,
         });
     }
-    Ok(Some(need.output.min(left - need.input)))
+    Ok(Afforded {
+        input: need.input,
+        output: need.output.min(left - need.input),
+        limited: true,
+    })
 }
 
 /// Refuses with the scope that takes longest to recover, so that its time is the true one.

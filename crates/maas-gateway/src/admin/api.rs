@@ -101,6 +101,7 @@ fn keys_kind(error: &KeysError) -> (&'static str, StatusCode) {
         KeysError::KeyName => ("bad_key_name", StatusCode::BAD_REQUEST),
         KeysError::ExpiresInThePast { .. } => ("expires_in_the_past", StatusCode::BAD_REQUEST),
         KeysError::Closed => ("stopping", StatusCode::SERVICE_UNAVAILABLE),
+        KeysError::NotKept { .. } => ("not_kept", StatusCode::INTERNAL_SERVER_ERROR),
         KeysError::Database { .. }
         | KeysError::Lock { .. }
         | KeysError::InUse { .. }

@@ -37,7 +37,7 @@ pub(crate) fn outgoing(request: &Understood, output_cap: Option<u64>) -> Bytes {
         cap_output(request, cap, &mut edits);
     }
     if edits.is_empty() {
-        return request.body.clone();
+        return request.body.0.clone();
     }
     edits.apply(&request.body).into()
 }
@@ -58,7 +58,7 @@ fn stream_options(request: &Understood) -> Vec<u8> {
 }
 
 fn cap_output(request: &Understood, cap: u64, edits: &mut Edits<'_>) {
-    // No answer has fewer than one token; admission has seen to it that there is one.
+    // Admission has seen to it that there is a token for each.
     let each = (cap / request.answers()).max(1);
     let fields: &[&'static str] = match request.api {
         Api::Chat => &["max_completion_tokens", "max_tokens"],

@@ -8,14 +8,18 @@
 use bytes::Bytes;
 use maas_types::ModelName;
 
-use super::scan::{self, Object};
+use super::{
+    content::Content,
+    prompt::Prompts,
+    scan::{self, Object},
+};
 use crate::{
     refusal::{Refusal, quoted},
     route::{Api, Scope},
 };
 
 /// Every top-level member that the gateway acts on.
-const WANTED: [&str; 14] = [
+const WANTED: [&str; 17] = [
     "model",
     "stream",
     "stream_options",
@@ -24,28 +28,36 @@ const WANTED: [&str; 14] = [
     "max_output_tokens",
     "n",
     "prompt",
+    "input",
+    "encoding_format",
     "background",
     "priority",
     "kv_transfer_params",
     "ec_transfer_params",
     "vllm_xargs",
     "request_id",
+    "stream_interval",
 ];
 
 /// Members that are the operator's, not the client's: they jump queues, move caches between engines,
-/// reach into plug-ins, or replace the id that joins our log with the engine's. Taken out silently,
+/// reach into plug-ins, replace the id that joins our log with the engine's, or put many tokens into
+/// one event, which an abort then loses to the bill. Taken out silently,
 /// because SDKs and agents send what they were configured with and must not break on it.
-pub(crate) const STRIPPED: [&str; 5] = [
+pub(crate) const STRIPPED: [&str; 6] = [
     "priority",
     "kv_transfer_params",
     "ec_transfer_params",
     "vllm_xargs",
     "request_id",
+    "stream_interval",
 ];
 
-/// Bytes of body per token, for an estimate from above. English has four, code three; a body is
-/// JSON around the prompt, so this overestimates nearly always.
-const BYTES_PER_TOKEN: u64 = 3;
+/// Answers to one prompt. Why 128: what OpenAI's API takes.
+const MOST_PER_PROMPT: u64 = 128;
+
+/// Answers of one request. Why 2,048: what OpenAI's API takes as a list, and more than any evaluation
+/// harness sends; each is a sequence in the engine.
+const MOST_ANSWERS: u64 = 2_048;
 
 /// vLLM's default for `max_tokens` of completions, as OpenAI's.
 const COMPLETIONS_DEFAULT: u64 = 16;
@@ -61,11 +73,8 @@ pub(crate) struct Understood {
     pub(crate) most_output: Option<u64>,
     /// How many answers belong to one prompt: `n`.
     pub(crate) per_prompt: u64,
-    /// How many prompts there are: completions takes a list.
-    pub(crate) prompts: u64,
-    /// Tokens of the prompts, estimated from above.
-    pub(crate) input_estimate: u64,
-    pub(crate) body: Bytes,
+    pub(crate) prompts: Prompts,
+    pub(crate) body: Content,
     pub(crate) object: Object,
 }
 
@@ -102,15 +111,11 @@ pub(crate) fn understand(api: Api, scope: &Scope, body: Bytes) -> Result<Underst
     } else {
         Streaming::No
     };
-    let per_prompt = match api {
-        Api::Chat | Api::Completions => fields.number("n")?.unwrap_or(1),
-        Api::Responses
-        | Api::Messages
-        | Api::CountTokens
-        | Api::Embeddings
-        | Api::Tokenize
-        | Api::Detokenize => 1,
-    };
+    if api == Api::Embeddings {
+        readable(&fields)?;
+    }
+    let prompts = prompts(api, &fields);
+    let per_prompt = per_prompt(api, prompts, &fields)?;
     Ok(Understood {
         api,
         model: model(scope, &fields)?,
@@ -118,21 +123,16 @@ pub(crate) fn understand(api: Api, scope: &Scope, body: Bytes) -> Result<Underst
         usage_wanted: usage_wanted(api, streaming, &fields)?,
         most_output: most_output(api, &fields)?,
         per_prompt,
-        prompts: if api == Api::Completions {
-            prompts(&fields)
-        } else {
-            1
-        },
-        input_estimate: (body.len() as u64).div_ceil(BYTES_PER_TOKEN),
+        prompts,
         object,
-        body,
+        body: Content(body),
     })
 }
 
 impl Understood {
     /// How many answers the engine will produce.
     pub(crate) fn answers(&self) -> u64 {
-        self.per_prompt.saturating_mul(self.prompts).max(1)
+        self.per_prompt.saturating_mul(self.prompts.count).max(1)
     }
 
     /// Whether the gateway asks for usage on every chunk.
@@ -250,11 +250,60 @@ fn most_output(api: Api, fields: &Fields<'_>) -> Result<Option<u64>, Refusal> {
     })
 }
 
-/// A list of texts or of token lists is as many prompts; a text or one token list is one.
-fn prompts(fields: &Fields<'_>) -> u64 {
-    match fields.raw("prompt").and_then(scan::array_len) {
-        Some((count, b'"' | b'[')) => count,
-        Some(_) | None => 1,
+fn prompts(api: Api, fields: &Fields<'_>) -> Prompts {
+    let list = match api {
+        Api::Completions => fields.raw("prompt"),
+        Api::Embeddings => fields.raw("input"),
+        Api::Chat
+        | Api::Responses
+        | Api::Messages
+        | Api::CountTokens
+        | Api::Tokenize
+        | Api::Detokenize => None,
+    };
+    let bytes = fields.bytes.len();
+    list.map_or(Prompts::one(bytes), |list| Prompts::listed(list, bytes))
+}
+
+/// `n`, bounded alone and together with the prompts.
+fn per_prompt(api: Api, prompts: Prompts, fields: &Fields<'_>) -> Result<u64, Refusal> {
+    let per_prompt = match api {
+        Api::Chat | Api::Completions => fields.number("n")?.unwrap_or(1),
+        Api::Responses
+        | Api::Messages
+        | Api::CountTokens
+        | Api::Embeddings
+        | Api::Tokenize
+        | Api::Detokenize => 1,
+    };
+    if per_prompt > MOST_PER_PROMPT {
+        return Err(Refusal::BadField {
+            field: "n",
+            want: "128 at most",
+        });
+    }
+    if per_prompt.saturating_mul(prompts.count) > MOST_ANSWERS {
+        let field = if api == Api::Embeddings {
+            "input"
+        } else {
+            "prompt"
+        };
+        return Err(Refusal::BadField {
+            field,
+            want: "a list that asks for 2048 answers at most",
+        });
+    }
+    Ok(per_prompt)
+}
+
+/// vLLM has forms of embeddings that are no JSON (`bytes`), whose usage nobody could read.
+fn readable(fields: &Fields<'_>) -> Result<(), Refusal> {
+    match fields.raw("encoding_format") {
+        None | Some(br#""float""# | br#""base64""#) => Ok(()),
+        Some(_) => Err(Refusal::BadField {
+            field: "encoding_format",
+            want: "\"float\" or \"base64\"",
+        }),
     }
 }
 

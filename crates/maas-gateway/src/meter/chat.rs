@@ -10,7 +10,7 @@
 //! same moment. With several answers at once it is not: holding back the first until the last is done
 //! would be worse than a missing fingerprint.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 
 use bytes::Bytes;
 use maas_types::Usage;
@@ -32,14 +32,38 @@ pub(crate) struct Chat {
     input_estimate: u64,
     /// How many of the answers belong to one prompt: `n`.
     per_prompt: u64,
-    /// Usage so far by `choices[].index`: with several answers each chunk counts only its own.
-    running: BTreeMap<u64, Usage>,
+    running: Running,
     /// The last chunk's usage, which counts all of them.
     last: Option<Usage>,
     /// Whether the client gets one answer and no chunk with usage.
     moves_fingerprint: bool,
     /// The chunk with `finish_reason`, which waits for its `system_fingerprint`.
     held: Option<(Frame, Object)>,
+}
+
+/// Usage so far. With several answers each chunk counts only its own, so that they are added up here;
+/// the total is kept, not summed for each of what may be millions of chunks.
+#[derive(Debug, Default)]
+struct Running {
+    total: Usage,
+    /// Tokens by `choices[].index`.
+    outputs: HashMap<u64, u64>,
+    /// What is counted of each prompt, whose answers share it: input, and cached of it.
+    inputs: HashMap<u64, (u64, u64)>,
+}
+
+impl Running {
+    fn count(&mut self, index: u64, per_prompt: u64, usage: Usage) {
+        let replace = |total: &mut u64, old: &mut u64, new: u64| {
+            *total = total.saturating_sub(*old).saturating_add(new);
+            *old = new;
+        };
+        let output = self.outputs.entry(index).or_default();
+        replace(&mut self.total.output, output, usage.output);
+        let (input, cached) = self.inputs.entry(index / per_prompt).or_default();
+        replace(&mut self.total.input, input, usage.input);
+        replace(&mut self.total.cached, cached, usage.cached);
+    }
 }
 
 /// The members of a chunk that matter here.
@@ -60,12 +84,12 @@ struct Choice<'a> {
 }
 
 impl Chat {
-    pub(super) fn new(request: &Understood) -> Self {
+    pub(super) fn new(request: &Understood, input_estimate: u64) -> Self {
         Self {
             wanted: request.usage_wanted,
-            input_estimate: request.input_estimate,
+            input_estimate,
             per_prompt: request.per_prompt.max(1),
-            running: BTreeMap::new(),
+            running: Running::default(),
             last: None,
             moves_fingerprint: request.usage_wanted == UsageWanted::No && request.answers() == 1,
             held: None,
@@ -106,7 +130,8 @@ impl Chat {
             self.last = Some(usage.into());
             return self.end_of_usage(frame, chunk.value(&data, "system_fingerprint"));
         };
-        self.running.insert(choice.index, usage.into());
+        self.running
+            .count(choice.index, self.per_prompt, usage.into());
         let forward = if self.wanted == UsageWanted::EveryChunk {
             Some(frame.raw().clone())
         } else if self.moves_fingerprint && !finished(None) {
@@ -157,22 +182,12 @@ impl Chat {
         if let Some(usage) = self.last {
             return usage;
         }
-        if self.running.is_empty() {
+        if self.running.outputs.is_empty() {
             return Usage {
                 input: self.input_estimate,
                 ..Usage::default()
             };
         }
-        let mut total = Usage::default();
-        let mut prompt = None;
-        for (index, usage) in &self.running {
-            total.output = total.output.saturating_add(usage.output);
-            // Answers to one prompt share its tokens.
-            if prompt.replace(index / self.per_prompt) != Some(index / self.per_prompt) {
-                total.input = total.input.saturating_add(usage.input);
-                total.cached = total.cached.saturating_add(usage.cached);
-            }
-        }
-        total
+        self.running.total
     }
 }

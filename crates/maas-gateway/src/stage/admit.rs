@@ -2,11 +2,11 @@
 
 use std::{sync::Arc, time::Duration};
 
+use jiff::Timestamp;
 use maas_keys::{Ask, LimitRefusal, LimitState, Permit, Principal};
 use maas_metrics::InFlight;
-use maas_types::{EngineId, EngineState, Outcome, Usage};
+use maas_types::{EngineId, EngineState, Outcome, RequestId, Usage};
 
-use super::arrive::Arrived;
 use crate::{
     body::understand::Understood, engine::table::View, gateway::Shared, refusal::Refusal,
     route::Billing,
@@ -23,6 +23,8 @@ pub(crate) struct Admitted {
     permit: Option<Permit>,
     who: Principal,
     in_flight: InFlight,
+    at: Timestamp,
+    input_estimate: u64,
 }
 
 /// What is left of an [`Admitted`] when its request has ended.
@@ -36,16 +38,17 @@ pub(crate) struct Ended {
 pub(crate) fn admit(
     shared: &Shared,
     view: &View,
-    arrived: &Arrived,
+    id: &RequestId,
     who: Principal,
     request: &Understood,
 ) -> Result<Admitted, Refusal> {
+    let at = shared.now();
     let context = known_and_ready(view, &who, request)?;
     let permit = match request.api.billing() {
         Billing::Free => None,
         Billing::Tokens => {
-            let ask = ask(arrived, request, context);
-            let permit = shared.registry.admit(&who, ask, arrived.at);
+            let ask = ask(id, request, context);
+            let permit = shared.registry.admit(&who, ask, at);
             Some(permit.map_err(|why| {
                 if why == LimitRefusal::ModelNotAllowed {
                     return unknown(request);
@@ -59,6 +62,8 @@ pub(crate) fn admit(
         permit,
         who,
         in_flight,
+        at,
+        input_estimate: request.prompts.within(context).likely,
     })
 }
 
@@ -97,28 +102,27 @@ fn known_and_ready(
     })
 }
 
-/// What to reserve. A prompt is never longer than the context, whatever its body weighs (an image in
-/// base64 weighs a lot and is a few hundred tokens).
-fn ask(arrived: &Arrived, request: &Understood, context: Option<u64>) -> Ask {
-    let longest = context.unwrap_or(u64::MAX);
-    let prompt = request
-        .input_estimate
-        .min(longest.saturating_mul(request.prompts));
+/// What to reserve.
+fn ask(id: &RequestId, request: &Understood, context: Option<u64>) -> Ask {
+    let prompts = request.prompts.within(context);
     let answers = request.answers();
-    // What the context leaves beside the prompt. A quarter of it when the estimate leaves nothing:
+    // What the context leaves beside each prompt. A quarter of it when the estimate leaves nothing:
     // the prompt is then shorter than estimated, or the engine refuses it.
     let rest = context.map_or(UNBOUNDED_OUTPUT, |context| {
-        match context.saturating_sub(prompt) {
+        match context.saturating_sub(prompts.likely / prompts.count) {
             0 => context / 4,
             rest => rest,
         }
     });
+    let longest = context.unwrap_or(u64::MAX);
     Ask {
-        request: arrived.id.clone(),
+        request: id.clone(),
         model: request.model.clone(),
         requested_as: None,
         route: request.api.engine_path(),
-        input_estimate: prompt,
+        input_estimate: prompts.likely,
+        input_most: prompts.most,
+        answers,
         max_output: request
             .most_output
             .map(|most| most.min(longest).saturating_mul(answers)),
@@ -130,6 +134,16 @@ impl Admitted {
     /// What all answers together may have, tokens.
     pub(crate) fn output_cap(&self) -> Option<u64> {
         self.permit.as_ref().and_then(Permit::output_cap)
+    }
+
+    /// When it was admitted.
+    pub(crate) fn at(&self) -> Timestamp {
+        self.at
+    }
+
+    /// Tokens of the prompt as they probably are.
+    pub(crate) fn input_estimate(&self) -> u64 {
+        self.input_estimate
     }
 
     /// Where the limits stand.

@@ -28,7 +28,7 @@ use crate::{
 
 /// Answers a request. There is always an answer.
 pub(crate) async fn answer(shared: Arc<Shared>, request: Request<Incoming>) -> Reply {
-    let (arrived, mut body) = Arrived::new(request, shared.now());
+    let (arrived, mut body) = Arrived::new(request);
     let mut so_far = SoFar::default();
     let mut reply = match dispatch(&shared, &arrived, &mut body, &mut so_far).await {
         Ok(reply) => reply,
@@ -75,8 +75,10 @@ async fn dispatch(
         }
         Route::Engine(scope, api) => (scope, api),
     };
-    let who = identified(shared, arrived, so_far)?;
+    identified(shared, arrived, so_far)?;
     let body = read(&arrived.headers, body, &shared.settings.pace).await?;
+    // Again: a body may take minutes, and what was taken from the key meanwhile is taken.
+    let who = identified(shared, arrived, so_far)?;
     let (request, settlement) = admitted(shared, arrived, (scope, api), who, body)?;
     so_far.admitted = true;
     Box::pin(forward(shared, arrived, &request, settlement)).await
@@ -91,7 +93,7 @@ fn admitted(
     body: Bytes,
 ) -> Result<(Understood, Settlement), Refusal> {
     let request = understand(api, &scope, body)?;
-    let admitted = admit(shared, &shared.table.view(), arrived, who, &request)?;
+    let admitted = admit(shared, &shared.table.view(), &arrived.id, who, &request)?;
     let settlement = Settlement::new(shared, arrived, &request, admitted);
     Ok((request, settlement))
 }
@@ -101,7 +103,8 @@ fn identified(
     arrived: &Arrived,
     so_far: &mut SoFar,
 ) -> Result<Principal, Refusal> {
-    let found = identify(&shared.registry, &arrived.headers, &arrived.uri, arrived.at)?;
+    let now = shared.now();
+    let found = identify(&shared.registry, &arrived.headers, &arrived.uri, now)?;
     so_far.who = Some(found.clone());
     Ok(found)
 }

@@ -1,8 +1,9 @@
 //! The first stage: what a request says about itself before its body is read.
 
+use std::fmt;
+
 use http::{HeaderMap, Method, Request, Uri};
 use hyper::body::Incoming;
-use jiff::Timestamp;
 use maas_types::{Dialect, RequestId};
 use tokio::time::Instant;
 use ulid::Ulid;
@@ -13,7 +14,6 @@ use crate::{
 };
 
 /// A request that has arrived.
-#[derive(Debug)]
 pub(crate) struct Arrived {
     pub(crate) method: Method,
     pub(crate) uri: Uri,
@@ -21,13 +21,23 @@ pub(crate) struct Arrived {
     pub(crate) dialect: Dialect,
     /// Ours; a client's own id is not taken over.
     pub(crate) id: RequestId,
-    pub(crate) at: Timestamp,
     pub(crate) began: Instant,
+}
+
+/// Headers and URL may hold a key.
+impl fmt::Debug for Arrived {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Arrived")
+            .field("method", &self.method)
+            .field("dialect", &self.dialect)
+            .field("id", &self.id)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Arrived {
     /// Takes a request apart.
-    pub(crate) fn new(request: Request<Incoming>, at: Timestamp) -> (Self, Incoming) {
+    pub(crate) fn new(request: Request<Incoming>) -> (Self, Incoming) {
         let (head, body) = request.into_parts();
         let arrived = Self {
             dialect: route::dialect(head.uri.path()),
@@ -35,7 +45,6 @@ impl Arrived {
             uri: head.uri,
             headers: head.headers,
             id: new_id(),
-            at,
             began: Instant::now(),
         };
         (arrived, body)

@@ -9,6 +9,7 @@ use maas_types::{Dialect, ModelName, Outcome};
 use super::{arrive::Arrived, relay::Relay, settle::Settlement};
 use crate::{
     body::{
+        content::Content,
         outgoing::outgoing,
         understand::{Streaming, Understood},
     },
@@ -45,7 +46,7 @@ pub(crate) struct Outgoing {
     api: Api,
     model: ModelName,
     headers: HeaderMap,
-    body: Bytes,
+    body: Content,
 }
 
 /// Sends an admitted request and answers its client.
@@ -59,19 +60,17 @@ pub(crate) async fn forward(
         api: request.api,
         model: request.model.clone(),
         headers: headers(arrived, request.streaming),
-        body: outgoing(request, settlement.output_cap()),
+        body: Content(outgoing(request, settlement.output_cap())),
     };
-    let limits = settlement.limits();
+    let (limits, at) = (settlement.limits(), settlement.at);
     let mut reply = match request.streaming {
         Streaming::No => whole(shared, outgoing, &mut settlement).await,
-        Streaming::Yes => stream(shared, outgoing, Meter::new(request), settlement).await,
+        Streaming::Yes => {
+            let meter = Meter::new(request, settlement.input_estimate);
+            stream(shared, outgoing, meter, settlement).await
+        }
     }?;
-    reply::limits(
-        reply.headers_mut(),
-        request.api.dialect(),
-        limits,
-        arrived.at,
-    );
+    reply::limits(reply.headers_mut(), request.api.dialect(), limits, at);
     Ok(reply)
 }
 
@@ -101,6 +100,8 @@ fn headers(arrived: &Arrived, streaming: Streaming) -> HeaderMap {
 }
 
 /// Finds an engine that answers, trying each replica once. Nothing has reached the client before.
+/// One that breaks the connection may have died of this very request: after a second one that does,
+/// no more are tried.
 pub(crate) async fn open(shared: Arc<Shared>, outgoing: Outgoing) -> Result<Opened, Refusal> {
     let mut tried: Vec<Arc<Engine>> = Vec::new();
     let mut busy: Option<Opened> = None;
@@ -118,7 +119,7 @@ pub(crate) async fn open(shared: Arc<Shared>, outgoing: Outgoing) -> Result<Open
             return busy.ok_or(failure.unwrap_or(no_engine));
         };
         let path = outgoing.api.engine_path();
-        let (headers, body) = (outgoing.headers.clone(), outgoing.body.clone());
+        let (headers, body) = (outgoing.headers.clone(), outgoing.body.0.clone());
         let request = client::request(Method::POST, path, headers, body);
         let connect = shared.settings.pace.engine_connect;
         match client::exchange(&engine, request, connect, &shared.drivers).await {
@@ -140,7 +141,11 @@ pub(crate) async fn open(shared: Arc<Shared>, outgoing: Outgoing) -> Result<Open
                 busy = Some(opened);
             }
             Err(error) => {
+                let again = failure.is_some();
                 failure = fault(&engine, view.sequence(), &error).or(failure);
+                if let (true, ClientError::Broken(_)) = (again, &error) {
+                    return Err(Refusal::EngineBrokeOff);
+                }
             }
         }
         tried.push(engine);
@@ -261,6 +266,11 @@ fn begun(
         Ok(opened) => {
             settlement.sent_to(&opened.engine.entry.id);
             Ok(opened)
+        }
+        // An engine may have worked on it all the while, for a client that chose to wait this long or
+        // whose key was taken away: the prompt is billed.
+        Err((refusal, outcome @ (Outcome::Revoked | Outcome::TimedOut))) => {
+            Err(cut_off(settlement, refusal, outcome))
         }
         Err((refusal, outcome)) => {
             settlement.finish_unserved(outcome, refusal.wire().status);

@@ -24,6 +24,12 @@ pub(crate) async fn read(
     body: &mut Incoming,
     pace: &Pace,
 ) -> Result<Bytes, Refusal> {
+    let reading = collect(headers, body, pace);
+    let done = tokio::time::timeout(pace.body, reading).await;
+    done.map_err(|_| Refusal::BodyTooSlow(pace.body))?
+}
+
+async fn collect(headers: &HeaderMap, body: &mut Incoming, pace: &Pace) -> Result<Bytes, Refusal> {
     if let Some(encoding) = headers.get(header::CONTENT_ENCODING)
         && encoding != "identity"
     {

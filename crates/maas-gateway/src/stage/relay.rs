@@ -46,6 +46,8 @@ pub(crate) struct Relay {
     to_client: mpsc::Sender<Bytes>,
     heard: Instant,
     progress: Progress,
+    /// Whether the first token has come.
+    spoke: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -122,6 +124,7 @@ impl Relay {
             to_client,
             heard: Instant::now(),
             progress: Progress::Silent,
+            spoke: false,
         };
         (relay, reply::stream(from_engine))
     }
@@ -239,6 +242,10 @@ impl Relay {
             self.settlement.observe(self.meter.usage());
             if self.progress == Progress::Silent {
                 self.progress = Progress::Running;
+            }
+            // `response.created` and the like come before there is a token.
+            if !self.spoke && self.meter.usage().output > 0 {
+                self.spoke = true;
                 self.settlement.first_token();
             }
             // Billed before the client hears the end, so that whoever asks then finds it in the bill.
@@ -299,12 +306,7 @@ impl Relay {
         let already_ended = self.progress == Progress::Settled;
         match outcome {
             // Nothing came of it, and that is not the client's doing.
-            Outcome::EngineFailed
-            | Outcome::EngineRefused
-            | Outcome::TimedOut
-            | Outcome::ShutDown
-                if !served =>
-            {
+            Outcome::EngineFailed | Outcome::EngineRefused | Outcome::ShutDown if !served => {
                 self.settlement.finish_unserved(outcome, StatusCode::OK);
             }
             Outcome::Complete

@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use jiff::Timestamp;
 use maas_keys::LimitState;
 use maas_metrics::{GatewayMetrics, Settled};
 use maas_types::{EngineId, ModelName, Outcome, RequestId, Usage};
@@ -17,6 +18,10 @@ pub(crate) struct Settlement {
     admitted: Option<Admitted>,
     metrics: Arc<GatewayMetrics>,
     began: Instant,
+    /// When it was admitted.
+    pub(crate) at: Timestamp,
+    /// Tokens of its prompt as they probably are.
+    pub(crate) input_estimate: u64,
     pub(crate) id: RequestId,
     pub(crate) api: Api,
     model: ModelName,
@@ -32,6 +37,13 @@ impl Settlement {
         admitted: Admitted,
     ) -> Self {
         Self {
+            at: admitted.at(),
+            input_estimate: admitted.input_estimate(),
+            // What it costs when its client leaves before anything is known.
+            usage: Usage {
+                input: admitted.input_estimate(),
+                ..Usage::default()
+            },
             admitted: Some(admitted),
             metrics: Arc::clone(&shared.metrics),
             began: arrived.began,
@@ -39,11 +51,6 @@ impl Settlement {
             api: request.api,
             model: request.model.clone(),
             engine: None,
-            // What it costs when its client leaves before anything is known.
-            usage: Usage {
-                input: request.input_estimate,
-                ..Usage::default()
-            },
         }
     }
 

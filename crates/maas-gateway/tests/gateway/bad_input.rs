@@ -1,9 +1,15 @@
 //! What clients send by mistake or on purpose: the right status, their dialect, nothing given away.
 
-use http::{Method, StatusCode};
-use serde_json::{Value, json};
+use std::time::Duration;
 
-use crate::support::{House, Plan, raw};
+use bytes::Bytes;
+use http::{Method, StatusCode};
+use http_body_util::Full;
+use maas_keys::TeamSettings;
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+use crate::support::{House, Plan, raw, within};
 
 const PATHS: [&str; 4] = [
     "/v1/chat/completions",
@@ -188,7 +194,7 @@ async fn tricks_with_headers_reach_no_engine() {
 #[tokio::test]
 async fn a_head_that_never_ends_is_given_up() {
     let mut plan = Plan::default();
-    plan.pace.head = std::time::Duration::from_millis(50);
+    plan.pace.head = Duration::from_millis(50);
     let house = House::planned(plan).await;
     let answer = raw(&house, b"GET /v1/models HTTP/1.1\r\nhost:", "never").await;
     assert!(
@@ -200,7 +206,7 @@ async fn a_head_that_never_ends_is_given_up() {
 #[tokio::test]
 async fn a_body_that_never_ends_is_408() {
     let mut plan = Plan::default();
-    plan.pace.body_pause = std::time::Duration::from_millis(50);
+    plan.pace.body_pause = Duration::from_millis(50);
     let house = House::planned(plan).await;
     let head = format!(
         "POST /v1/messages HTTP/1.1\r\nhost: x\r\nx-api-key: {}\r\ncontent-length: 100\r\n\r\n{{",
@@ -208,4 +214,81 @@ async fn a_body_that_never_ends_is_408() {
     );
     let answer = raw(&house, head.as_bytes(), "request_id").await;
     assert!(answer.starts_with("HTTP/1.1 408"), "{answer}");
+}
+
+/// The head of a chat request with the house's key, whose body has `length` bytes.
+fn head(house: &House, length: usize) -> String {
+    format!(
+        "POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {}\r\n\
+         content-length: {length}\r\n\r\n",
+        house.key
+    )
+}
+
+#[tokio::test]
+async fn what_is_taken_from_a_key_while_its_body_arrives_is_taken() {
+    let house = House::new().await;
+    let body = json!({"model": "tiny", "messages": [{"role": "user", "content": "hello"}]});
+    let body = body.to_string();
+    let mut stream = house.connect().await;
+    let head = head(&house, body.len()).replace("host:", "expect: 100-continue\r\nhost:");
+    stream.write_all(head.as_bytes()).await.unwrap();
+    stream.flush().await.unwrap();
+    // Whose key is good is asked for its body.
+    let mut go_on = vec![0; 25];
+    within(stream.read_exact(&mut go_on)).await.unwrap();
+    assert_eq!(go_on, b"HTTP/1.1 100 Continue\r\n\r\n");
+    let mut spent = TeamSettings::default();
+    spent.limits.tokens_per_day = Some(0);
+    let team = "blue".parse().unwrap();
+    house.registry.change_team(&team, spent).unwrap();
+    stream.write_all(body.as_bytes()).await.unwrap();
+    stream.flush().await.unwrap();
+    let mut answer = vec![0; 12];
+    within(stream.read_exact(&mut answer)).await.unwrap();
+    assert_eq!(answer, b"HTTP/1.1 402");
+    assert_eq!(house.billed().requests, 0);
+}
+
+#[tokio::test]
+async fn a_body_that_drips_is_408_in_the_end() {
+    let mut plan = Plan::default();
+    plan.pace.body = Duration::from_millis(200);
+    plan.pace.body_pause = Duration::from_mins(1);
+    let house = House::planned(plan).await;
+    let mut stream = house.connect().await;
+    stream
+        .write_all(head(&house, 1_000_000).as_bytes())
+        .await
+        .unwrap();
+    let (mut from, mut to) = tokio::io::split(stream);
+    let mut dripping = tokio::task::JoinSet::new();
+    dripping.spawn(async move {
+        while to.write_all(b"{").await.is_ok() && to.flush().await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    });
+    let mut answer = vec![0; 12];
+    within(from.read_exact(&mut answer)).await.unwrap();
+    assert_eq!(answer, b"HTTP/1.1 408");
+}
+
+#[tokio::test]
+async fn a_connection_that_asks_nothing_is_closed_whatever_was_agreed_in_its_handshake() {
+    let mut plan = Plan::default();
+    plan.pace.head = Duration::from_millis(50);
+    plan.pace.idle = Duration::from_millis(50);
+    let house = House::planned(plan).await;
+    let mut silent = house.connect().await;
+    let mut rest = Vec::new();
+    // An answer of 408 or nothing: it ends.
+    drop(within(silent.read_to_end(&mut rest)).await);
+
+    let io = hyper_util::rt::TokioIo::new(house.connect_h2().await);
+    let executor = hyper_util::rt::TokioExecutor::new();
+    let handshake = hyper::client::conn::http2::handshake::<_, _, Full<Bytes>>(executor, io);
+    // It answers pings, and still it ends; the sender stays until then.
+    let (sender, connection) = handshake.await.unwrap();
+    drop(within(connection).await);
+    drop(sender);
 }

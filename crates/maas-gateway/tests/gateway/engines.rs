@@ -1,11 +1,13 @@
 //! Engines that are not there, die, hang, refuse or talk nonsense.
 
+use std::sync::atomic::Ordering;
+
 use http::StatusCode;
 use maas_simulator::{Change, Failure};
 use maas_types::{EngineState, Task};
 use serde_json::json;
 
-use crate::support::{House, Plan, engine, entry, odd_engine};
+use crate::support::{House, Plan, dying_engine, engine, entry, odd_engine};
 
 fn chat() -> String {
     json!({"model": "tiny", "max_tokens": 4, "messages": [{"role": "user", "content": "hello"}]})
@@ -166,4 +168,39 @@ async fn an_engine_that_dies_is_an_error_and_the_next_one_takes_over() {
         assert_eq!(answer.status, StatusCode::OK);
         drop(answer.text().await);
     }
+}
+
+#[tokio::test]
+async fn a_request_that_kills_engines_gets_two_of_them_and_not_all() {
+    let house = House::new().await;
+    let mut entries = Vec::new();
+    let mut engines = Vec::new();
+    for id in ["tiny-1", "tiny-2", "tiny-3", "tiny-4"] {
+        let (entry, deaths, serving) = dying_engine(&house, id);
+        entries.push(entry);
+        engines.push((deaths, serving));
+    }
+    house.replace_table(2, entries).await;
+    let answer = house.post("/v1/chat/completions", &chat()).await;
+    assert_eq!(answer.status, StatusCode::BAD_GATEWAY);
+    let died: usize = engines
+        .iter()
+        .map(|(deaths, _)| deaths.load(Ordering::SeqCst))
+        .sum();
+    assert_eq!(died, 2);
+}
+
+#[tokio::test]
+async fn a_whole_answer_that_never_comes_costs_its_prompt() {
+    let mut plan = Plan::default();
+    plan.pace.engine_silence = std::time::Duration::from_millis(100);
+    let house = House::planned(plan).await;
+    house.engines[0]
+        .simulate(&Change::fail(Failure::Hang))
+        .unwrap();
+    let answer = house.post("/v1/chat/completions", &chat()).await;
+    assert_eq!(answer.status, StatusCode::GATEWAY_TIMEOUT);
+    let bill = house.bill();
+    assert!(bill.input > 0, "{bill:?}");
+    assert_eq!(bill.output, 0);
 }

@@ -145,3 +145,21 @@ async fn where_the_limits_stand_is_in_the_headers_of_the_dialect() {
         Some("2026-11-23T00:00:00Z")
     );
 }
+
+#[tokio::test]
+async fn several_answers_never_overshoot_a_budget() {
+    let mut plan = Plan::default();
+    plan.team.limits.tokens_per_day = Some(60);
+    let mut slow = engine("tiny");
+    slow.behaviour.answer_tokens = 1000;
+    plan.engines = vec![("tiny-0", slow)];
+    let house = House::planned(plan).await;
+    for _ in 0..10 {
+        let body = json!({"model": "tiny", "n": 20, "max_tokens": 100,
+            "messages": [{"role": "user", "content": "hello"}]});
+        let answer = house.post("/v1/chat/completions", &body.to_string()).await;
+        drop(answer.text().await);
+    }
+    assert!(house.bill().total() <= 60, "{:?}", house.bill());
+    assert!(house.bill().output >= 20, "{:?}", house.bill());
+}

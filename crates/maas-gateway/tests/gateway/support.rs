@@ -1,6 +1,14 @@
 //! A house: folders, a registry with one team and one key, engines, and a gateway on port 0.
 
-use std::{net::SocketAddr, pin::pin, sync::Arc, time::Duration};
+use std::{
+    net::SocketAddr,
+    pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use bytes::Bytes;
 use camino::{Utf8Path, Utf8PathBuf};
@@ -432,6 +440,30 @@ pub(crate) fn odd_engine(
         }
     });
     (entry(id, "tiny".parse().unwrap(), socket), serving)
+}
+
+/// An engine that reads a request and closes the connection. Counts how often.
+pub(crate) fn dying_engine(
+    house: &House,
+    id: &str,
+) -> (EngineEntry, Arc<AtomicUsize>, JoinSet<()>) {
+    let id: EngineId = id.parse().unwrap();
+    let socket = house.layout.engine_socket(&id);
+    let listener = tokio::net::UnixListener::bind(&socket).unwrap();
+    let deaths = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&deaths);
+    let mut serving = JoinSet::new();
+    serving.spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let mut buffer = vec![0; 65536];
+            // Whoever asks for metrics leaves no body behind and is not counted.
+            let read = stream.read(&mut buffer).await.unwrap_or(0);
+            if buffer[..read].starts_with(b"POST") {
+                count.fetch_add(1, Ordering::SeqCst);
+            }
+        }
+    });
+    (entry(id, "tiny".parse().unwrap(), socket), deaths, serving)
 }
 
 /// Asks the metrics listener.

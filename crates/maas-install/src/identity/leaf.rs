@@ -20,7 +20,7 @@ use super::{
 };
 
 /// 824 days from its first to its last second: Apple's clients refuse a server certificate that is
-/// valid for more than 825 days "as expressed in the NotBefore and NotAfter fields", under a CA that a
+/// valid for more than 825 days "as expressed in the `NotBefore` and `NotAfter` fields", under a CA that a
 /// user added too (support.apple.com/103769). One day less for the hours by which it is backdated.
 const DAYS: i64 = 824;
 

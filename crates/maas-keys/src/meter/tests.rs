@@ -38,7 +38,12 @@ fn one_key() -> Meters {
 }
 
 fn need(input: u64, output: u64) -> Need {
-    Need { input, output }
+    Need {
+        input,
+        input_most: input,
+        answers: 1,
+        output,
+    }
 }
 
 fn reserve(
@@ -150,6 +155,32 @@ fn a_spent_budget_is_said_before_a_burst() {
     };
     let error = reserve(&mut one_key(), (spent, NONE), need(1, 1)).unwrap_err();
     assert!(matches!(error, LimitRefusal::Budget { .. }));
+}
+
+#[test]
+fn what_a_prompt_cannot_exceed_is_reserved_while_there_is_room_for_it() {
+    let dense = Need {
+        input_most: 30,
+        ..need(10, 50)
+    };
+    let roomy = reserve(&mut one_key(), (tokens(80), NONE), dense).unwrap();
+    assert_eq!((roomy.tokens, roomy.output_cap), (80, Some(50)));
+    let close = reserve(&mut one_key(), (tokens(79), NONE), dense).unwrap();
+    assert_eq!((close.tokens, close.output_cap), (60, Some(50)));
+    let closer = reserve(&mut one_key(), (tokens(40), NONE), dense).unwrap();
+    assert_eq!((closer.tokens, closer.output_cap), (40, Some(30)));
+}
+
+#[test]
+fn a_budget_that_has_no_token_for_each_answer_takes_none() {
+    let several = Need {
+        answers: 5,
+        ..need(10, 500)
+    };
+    let asked = reserve(&mut one_key(), (tokens(14), NONE), several);
+    assert!(matches!(asked, Err(LimitRefusal::Budget { .. })));
+    let granted = reserve(&mut one_key(), (tokens(15), NONE), several).unwrap();
+    assert_eq!(granted.output_cap, Some(5));
 }
 
 #[test]
@@ -278,8 +309,15 @@ proptest! {
         for step in steps {
             match step {
                 Step::Reserve { key, input, output } => {
-                    let need = Need { input, output };
+                    let need = Need {
+                        input,
+                        input_most: input * (1 + output % 3),
+                        answers: 1 + input % 5,
+                        output,
+                    };
                     if let Ok(granted) = meters.reserve(key, limits, need, &today(), noon()) {
+                        // Shared out among the answers, nobody gets 0 where something was wanted.
+                        prop_assert!(granted.output_cap.unwrap() >= output.min(need.answers));
                         running.push((key, input, granted));
                     }
                 }

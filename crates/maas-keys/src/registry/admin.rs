@@ -1,5 +1,7 @@
 //! Administration: commit to SQLite, swap the picture in memory, cut streams, return.
 //!
+//! What takes leave away is swapped in also when the commit fails, and says so; what gives it is not.
+//!
 //! Each function holds the administration's lock from its first look to its last write, so two
 //! administrators never overwrite each other, and none of them holds a lock that a request waits for.
 
@@ -57,21 +59,24 @@ impl Registry {
         Ok(record)
     }
 
-    /// Refuses all keys of a team from now on and cuts their streams.
+    /// Refuses all keys of a team from now on and cuts their streams, also when that cannot be written
+    /// ([`KeysError::NotKept`]).
     pub fn disable_team(&self, name: &TeamName, now: Timestamp) -> Result<Revocation, KeysError> {
         let connection = self.administrate()?;
         let snapshot = self.0.snapshot.load_full();
         let mut team = TeamEntry::clone(find_team(&snapshot, name)?);
-        if team.record.disabled.is_some() {
-            return Ok(Revocation { streams_cut: 0 });
-        }
-        team.record.disabled = Some(database::to_millisecond(now));
-        self.commit_team(&connection, &team)?;
+        // Written again when it stands in memory already: the last attempt may not have been kept.
+        team.record
+            .disabled
+            .get_or_insert(database::to_millisecond(now));
+        let kept = database::update_team(&connection, &team.record);
         let cut = team.cut.clone();
         self.swap(snapshot.with_team(team, Tokens::Kept));
         // Counted before they are told: whoever hears it at once is gone a moment later.
         let live = snapshot.keys_of(name).map(|key| running(key)).sum();
+        let live = if cut.is_cancelled() { 0 } else { live };
         cut.cancel();
+        kept.map_err(|source| self.not_kept(format!("team `{name}`"), source))?;
         Ok(Revocation { streams_cut: live })
     }
 
@@ -144,21 +149,26 @@ impl Registry {
     }
 
     /// Revokes a key for good. When this returns, the next request with the key is refused and the
-    /// token of each of its permits is cancelled. Revoking twice changes nothing.
+    /// token of each of its permits is cancelled, also when the database cannot be written: a full disk
+    /// must not keep a stolen key alive ([`KeysError::NotKept`]). Revoking twice changes nothing.
     pub fn revoke_key(&self, id: &KeyId, now: Timestamp) -> Result<Revocation, KeysError> {
         let connection = self.administrate()?;
         let snapshot = self.0.snapshot.load_full();
         let mut key = KeyEntry::clone(find_key(&snapshot, id)?);
-        if key.record.revoked.is_some() {
-            return Ok(Revocation { streams_cut: 0 });
-        }
-        let revoked = database::to_millisecond(now);
-        database::revoke_key(&connection, id, revoked)
-            .map_err(|source| self.0.failed("revoke a key in", source))?;
-        key.record.revoked = Some(revoked);
+        // Written again when it stands in memory already: the last attempt may not have been kept.
+        let revoked = *key
+            .record
+            .revoked
+            .get_or_insert(database::to_millisecond(now));
+        let kept = database::revoke_key(&connection, id, revoked);
         self.swap(snapshot.with_key(key.clone()));
-        let live = running(&key);
+        let live = if key.cut.is_cancelled() {
+            0
+        } else {
+            running(&key)
+        };
         key.cut.cancel();
+        kept.map_err(|source| self.not_kept(format!("key `{id}`"), source))?;
         Ok(Revocation { streams_cut: live })
     }
 
@@ -188,6 +198,14 @@ impl Registry {
     fn commit_team(&self, connection: &Connection, team: &TeamEntry) -> Result<(), KeysError> {
         database::update_team(connection, &team.record)
             .map_err(|source| self.0.failed("change a team in", source))
+    }
+
+    fn not_kept(&self, whose: String, source: rusqlite::Error) -> KeysError {
+        KeysError::NotKept {
+            whose,
+            path: self.0.path.clone(),
+            source,
+        }
     }
 
     fn swap(&self, snapshot: Snapshot) {

@@ -138,6 +138,8 @@ fn ask(number: usize, input: u64, output: u64) -> Ask {
         route: "/v1/chat/completions",
         input_estimate: input,
         max_output: Some(output),
+        input_most: input,
+        answers: 1,
         default_output: 16,
     }
 }

@@ -22,7 +22,7 @@ fn a_body_that_needs_no_change_is_the_same_bytes() {
 
 #[test]
 fn what_is_the_operators_is_taken_out() {
-    let body = r#"{"priority":-9,"model":"tiny","kv_transfer_params":{"a":[1]},"ec_transfer_params":{},"x":1,"vllm_xargs":{"a":"b"},"request_id":"mine"}"#;
+    let body = r#"{"priority":-9,"model":"tiny","kv_transfer_params":{"a":[1]},"ec_transfer_params":{},"x":1,"vllm_xargs":{"a":"b"},"request_id":"mine","stream_interval":500}"#;
     assert_eq!(sent(Api::Chat, body, None), r#"{"model":"tiny","x":1}"#);
     let hidden = r#"{"model":"tiny","\u0070riority":-9}"#;
     assert_eq!(sent(Api::Chat, hidden, None), r#"{"model":"tiny"}"#);

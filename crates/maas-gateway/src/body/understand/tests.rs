@@ -108,3 +108,43 @@ fn usage_is_wanted_as_vllm_reads_it() {
         );
     }
 }
+
+#[test]
+fn what_would_flood_an_engine_is_refused() {
+    assert_eq!(
+        refused(Api::Chat, r#"{"model":"a","n":129}"#),
+        "`n` must be 128 at most"
+    );
+    let list = |count: usize| format!("[{}\"x\"]", "\"x\",".repeat(count - 1));
+    let asked = format!(r#"{{"model":"a","n":2,"prompt":{}}}"#, list(1025));
+    assert_eq!(
+        refused(Api::Completions, &asked),
+        "`prompt` must be a list that asks for 2048 answers at most"
+    );
+    let asked = format!(r#"{{"model":"a","input":{}}}"#, list(2049));
+    assert_eq!(
+        refused(Api::Embeddings, &asked),
+        "`input` must be a list that asks for 2048 answers at most"
+    );
+    let asked = format!(r#"{{"model":"a","input":{}}}"#, list(2048));
+    assert_eq!(read(Api::Embeddings, &asked).unwrap().prompts.count, 2048);
+}
+
+#[test]
+fn embeddings_come_in_forms_whose_usage_can_be_read() {
+    for good in [
+        "",
+        r#","encoding_format":"float""#,
+        r#","encoding_format":"base64""#,
+    ] {
+        let body = format!(r#"{{"model":"a","input":"x"{good}}}"#);
+        assert!(read(Api::Embeddings, &body).is_ok(), "{good}");
+    }
+    assert_eq!(
+        refused(
+            Api::Embeddings,
+            r#"{"model":"a","input":"x","encoding_format":"bytes"}"#
+        ),
+        "`encoding_format` must be \"float\" or \"base64\""
+    );
+}

@@ -161,20 +161,49 @@ fn a_disabled_team_takes_all_its_keys_with_it_and_gives_them_back() {
 }
 
 #[test]
-fn a_revocation_that_cannot_be_written_is_an_error_and_changes_nothing() {
+fn a_revocation_that_cannot_be_written_holds_until_a_restart_and_says_so() {
     let site = Site::new();
     let registry = site.open();
     team(&registry, Limits::default());
     let (record, token) = key(&registry, 1, Limits::default());
-    let trigger =
-        "CREATE TRIGGER full BEFORE UPDATE ON keys BEGIN SELECT RAISE(ABORT, 'full'); END";
-    site.sqlite().execute(trigger, []).unwrap();
+    let who = registry.authenticate(token.expose(), now()).unwrap();
+    let permit = registry.admit(&who, ask(1, 1, 1), now()).unwrap();
+    let full = "CREATE TRIGGER full BEFORE UPDATE ON keys BEGIN SELECT RAISE(ABORT, 'full'); END";
+    site.sqlite().execute(full, []).unwrap();
+
     let error = registry.revoke_key(&record.id, now()).unwrap_err();
-    assert!(
-        error.to_string().starts_with("failed to revoke a key in"),
-        "{error}"
-    );
-    assert!(registry.authenticate(token.expose(), now()).is_ok());
+
+    assert!(matches!(error, KeysError::NotKept { .. }), "{error}");
+    assert!(permit.revoked().is_cancelled());
+    let refused = registry.authenticate(token.expose(), now()).unwrap_err();
+    assert_eq!(refused, AuthRefusal::Revoked);
+    // Said again when there is room, it is kept, with the time when it was said first.
     site.sqlite().execute("DROP TRIGGER full", []).unwrap();
-    registry.revoke_key(&record.id, now()).unwrap();
+    registry.revoke_key(&record.id, later(9)).unwrap();
+    drop((permit, who));
+    registry.close().unwrap();
+    let registry = site.open();
+    let refused = registry.authenticate(token.expose(), now()).unwrap_err();
+    assert_eq!(refused, AuthRefusal::Revoked);
+    assert_eq!(registry.key(&record.id).unwrap().revoked, Some(now()));
+}
+
+#[test]
+fn a_team_whose_disabling_cannot_be_written_is_refused_until_a_restart() {
+    let site = Site::new();
+    let registry = site.open();
+    team(&registry, Limits::default());
+    let (_, token) = key(&registry, 1, Limits::default());
+    let full = "CREATE TRIGGER full BEFORE UPDATE ON teams BEGIN SELECT RAISE(ABORT, 'full'); END";
+    site.sqlite().execute(full, []).unwrap();
+    let error = registry.disable_team(&team_name(), now()).unwrap_err();
+    assert!(matches!(error, KeysError::NotKept { .. }), "{error}");
+    let refused = registry.authenticate(token.expose(), now()).unwrap_err();
+    assert_eq!(refused, AuthRefusal::TeamDisabled);
+    site.sqlite().execute("DROP TRIGGER full", []).unwrap();
+    registry.disable_team(&team_name(), later(9)).unwrap();
+    registry.close().unwrap();
+    let registry = site.open();
+    let refused = registry.authenticate(token.expose(), now()).unwrap_err();
+    assert_eq!(refused, AuthRefusal::TeamDisabled);
 }
