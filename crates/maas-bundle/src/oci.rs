@@ -150,15 +150,16 @@ impl Index {
         }
     }
 
-    /// Whether the document may be read as an index. The index of a layout may leave its media type
-    /// out; `expected` is what the descriptor that led here says.
+    /// Whether the document may be read as an index; `expected` is what the descriptor that led here
+    /// says, `None` for the index of a layout. OCI documents may leave their media type out (image
+    /// specification, "mediaType": SHOULD).
     pub(crate) fn check(&self, expected: Option<&str>) -> Result<(), String> {
         if self.schema_version != 2 || self.layers.is_some() {
             return Err("it is not an index of schema 2, or a manifest as well".to_owned());
         }
         match (self.media_type.as_deref(), expected) {
             (Some(found), Some(expected)) if found == expected => Ok(()),
-            (Some(INDEX) | None, None) => Ok(()),
+            (Some(INDEX) | None, None) | (None, Some(INDEX)) => Ok(()),
             (found, _) => Err(format!("its media type is {found:?}")),
         }
     }
@@ -176,16 +177,47 @@ impl Manifest {
         }
     }
 
-    /// Whether the document may be read as the manifest that the descriptor announced.
+    /// Whether the document may be read as the manifest that the descriptor announced. An OCI manifest
+    /// may leave its media type out, as podman's do (image specification, "mediaType": SHOULD); that it
+    /// holds no `manifests` keeps it from being read as an index by others (CVE-2021-41190).
     pub(crate) fn check(&self, expected: &str) -> Result<(), String> {
         if self.schema_version != 2 || self.manifests.is_some() {
             return Err("it is not a manifest of schema 2, or an index as well".to_owned());
         }
         match self.media_type.as_deref() {
             Some(found) if found == expected => Ok(()),
+            None if expected == MANIFEST => Ok(()),
             found => Err(format!(
                 "its media type is {found:?}, announced was {expected}"
             )),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(document: &serde_json::Value, expected: &str) -> Result<(), String> {
+        let text = document.to_string();
+        serde_json::from_str::<Manifest>(&text)
+            .map_err(|error| error.to_string())?
+            .check(expected)
+    }
+
+    #[test]
+    fn an_oci_manifest_may_leave_its_type_out_and_may_not_be_an_index_as_well() {
+        let digest = format!("sha256:{}", "a".repeat(64));
+        let config = serde_json::json!({"mediaType": "x", "digest": digest, "size": 1});
+        let mut manifest = serde_json::json!({"schemaVersion": 2, "config": config, "layers": []});
+        assert_eq!(check(&manifest, MANIFEST), Ok(()));
+        // Docker's specification requires it.
+        assert!(check(&manifest, DOCKER_MANIFEST).is_err());
+        manifest["mediaType"] = DOCKER_MANIFEST.into();
+        assert_eq!(check(&manifest, DOCKER_MANIFEST), Ok(()));
+        assert!(check(&manifest, MANIFEST).is_err());
+        manifest["mediaType"] = MANIFEST.into();
+        manifest["manifests"] = serde_json::json!([]);
+        assert!(check(&manifest, MANIFEST).is_err());
     }
 }

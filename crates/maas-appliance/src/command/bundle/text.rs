@@ -38,11 +38,14 @@ pub(super) fn signatures(roles: &[RoleStatus]) -> String {
         } else {
             "  WRONG SIGNATURES"
         };
-        format!(
-            "{} of {} signatures, by {who}{wrong}",
-            signed.len(),
-            role.need
-        )
+        // More than are needed is no fraction.
+        let (count, need) = (signed.len() as u64, u64::from(role.need));
+        let count = if count > need {
+            format!("{count} signatures ({need} needed)")
+        } else {
+            format!("{count} of {need} signatures")
+        };
+        format!("{count}, by {who}{wrong}")
     };
     let lines: Vec<_> = roles.iter().map(line).collect();
     if lines.iter().all(|other| Some(other) == lines.first()) {
