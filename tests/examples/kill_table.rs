@@ -28,7 +28,7 @@ fn main() {
     let arguments: Vec<_> = std::env::args().skip(1).collect();
     let engine = match arguments.as_slice() {
         [] => EngineUnderTest::simulated("load=0s,token=20ms"),
-        [vllm, model] => EngineUnderTest::vllm(vllm, model),
+        [vllm, model] => EngineUnderTest::vllm(&whole(vllm), &whole(model)),
         _ => {
             eprintln!("usage: kill_table [VLLM MODEL_FOLDER]");
             std::process::exit(2);
@@ -42,6 +42,12 @@ fn main() {
     for (name, word) in TARGETS {
         row(&mut running, name, word);
     }
+}
+
+/// The services run in folders of their own.
+fn whole(path: &str) -> String {
+    let path = std::path::absolute(path).expect("a path");
+    path.to_str().expect("UTF-8").to_owned()
 }
 
 fn row(running: &mut Running, name: &str, word: &str) {

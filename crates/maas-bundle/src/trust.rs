@@ -127,7 +127,7 @@ pub enum TrustError {
         file: String,
     },
     /// Everybody who signed is unknown to the root.
-    #[error("`{file}` is signed by keys that are not trusted: {}", list(.keys))]
+    #[error("`{file}` is signed by keys that are not trusted: {}", signers(.keys))]
     UnknownSigners {
         /// The file.
         file: String,
@@ -136,7 +136,8 @@ pub enum TrustError {
     },
     /// A trusted key's signature does not fit the bytes.
     #[error(
-        "the signature of key {key} on `{file}` is wrong: the file or the signature was changed"
+        "the signature of key {} on `{file}` is wrong: the file or the signature was changed",
+        .key.short()
     )]
     BadSignature {
         /// The file.
@@ -145,7 +146,7 @@ pub enum TrustError {
         key: SignerId,
     },
     /// One key's signature stands there twice.
-    #[error("key {key} stands twice among the signatures of `{file}`")]
+    #[error("key {} stands twice among the signatures of `{file}`", .key.short())]
     DuplicateSigner {
         /// The file.
         file: String,
@@ -155,7 +156,7 @@ pub enum TrustError {
     /// Too few of the trusted keys have signed.
     #[error(
         "`{file}` has {} of {need} needed signatures: signed by {}; could be signed by {}",
-        .signed.len(), list(.signed), list(.could)
+        .signed.len(), signers(.signed), signers(.could)
     )]
     Threshold {
         /// The file.
@@ -270,9 +271,15 @@ impl TrustError {
 
 /// `a, b, c`, or `nobody`.
 fn list<T: ToString>(items: &[T]) -> String {
-    if items.is_empty() {
-        return "nobody".to_owned();
-    }
     let items: Vec<_> = items.iter().map(ToString::to_string).collect();
     items.join(", ")
+}
+
+/// Keys as people compare them; nobody reads 64 digits.
+pub(crate) fn signers(keys: &[SignerId]) -> String {
+    if keys.is_empty() {
+        return "nobody".to_owned();
+    }
+    let keys: Vec<_> = keys.iter().map(SignerId::short).collect();
+    keys.join(", ")
 }

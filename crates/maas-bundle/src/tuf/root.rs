@@ -25,7 +25,7 @@ pub struct TrustedRoot(RootFile);
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RootError {
     /// The same key twice.
-    #[error("key {key} was given twice")]
+    #[error("key {} was given twice", .key.short())]
     DuplicateKey {
         /// The key.
         key: SignerId,

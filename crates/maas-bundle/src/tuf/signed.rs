@@ -67,7 +67,7 @@ impl RoleStatus {
 #[derive(Debug, thiserror::Error)]
 pub enum SignError {
     /// The root does not list the key for any role.
-    #[error("key {key} may not sign this: the root lists {}", listed.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))]
+    #[error("key {} may not sign this: the root lists {}", .key.short(), crate::trust::signers(.listed))]
     NotListed {
         /// The key.
         key: SignerId,
@@ -81,7 +81,7 @@ pub enum SignError {
         file: String,
     },
     /// A signature in the other copy does not fit, or its signer is not listed.
-    #[error("the other copy's signature of key {key} on `{file}` is wrong or not by a listed key")]
+    #[error("the other copy's signature of key {} on `{file}` is wrong or not by a listed key", .key.short())]
     WrongSignature {
         /// The file.
         file: String,
