@@ -9,5 +9,6 @@ mod installer;
 mod kills;
 mod media;
 mod road;
+mod rotation;
 mod serving;
 mod units;

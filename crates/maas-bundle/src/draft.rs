@@ -50,6 +50,7 @@ impl Draft {
                 bill_bytes,
                 bill_digest: named.digest,
                 new_roots: Vec::new(),
+                recovered_floors: None,
                 next_floors: Floors::default(),
                 signers: Vec::new(),
                 accepted_expired: None,

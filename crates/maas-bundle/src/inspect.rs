@@ -39,6 +39,9 @@ pub struct Inspection {
     pub root: InspectedRoot,
     /// Who has signed what, by that root.
     pub roles: Vec<RoleStatus>,
+    /// How far the newest root is signed by the keys of the root before it; absent for root 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub handover: Option<RoleStatus>,
 }
 
 /// A model in it.
@@ -91,7 +94,10 @@ impl Inspection {
     /// Whether every role has its signatures by the bundle's own root, which says nothing about
     /// whether a host trusts that root.
     pub fn is_fully_signed(&self) -> bool {
-        self.roles.iter().all(RoleStatus::is_complete)
+        self.roles
+            .iter()
+            .chain(&self.handover)
+            .all(RoleStatus::is_complete)
     }
 }
 
@@ -133,6 +139,7 @@ pub fn inspect(media: &[&dyn Media], bundle: Option<&BundleId>) -> Result<Inspec
             expires: root.expires(),
         },
         roles: metadata.status(),
+        handover: metadata.handover().map(|handover| handover.old),
         expires: expires.into_iter().min().unwrap_or(Timestamp::MIN),
         bundle: bill.bundle.clone(),
         epoch: bill.epoch,

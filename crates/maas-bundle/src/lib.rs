@@ -62,7 +62,8 @@ pub use recipe::{Recipe, RecipeError, RecipeImage, RecipeModel, parse_model_mani
 pub use source::{Source, SourceEntry, SourceError, SourceFile, SourceKind};
 pub use trust::{Expired, Floors, Trust, TrustError};
 pub use tuf::{
-    Fingerprint, FingerprintError, Role, RoleStatus, RootError, RootFile, SignError, TrustedRoot,
+    Fingerprint, FingerprintError, Handover, Role, RoleStatus, RootError, RootFile, SignError,
+    TrustedRoot,
 };
 pub use verified::{AcceptedExpired, Bundle, Verified};
 pub use verify::{bundles_on, verify_metadata};

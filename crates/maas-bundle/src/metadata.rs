@@ -7,8 +7,8 @@ use jiff::{SignedDuration, Timestamp as Instant};
 use maas_types::BundleId;
 
 use crate::{
-    EntryKind, Media, MediaError, MediaPath, PrivateKey, RoleStatus, RootFile, SignError, Sink,
-    TrustError,
+    EntryKind, Handover, Media, MediaError, MediaPath, PrivateKey, RoleStatus, RootFile, SignError,
+    Sink, TrustError,
     read::read_capped,
     tuf::{FileLength, Payload, Root, Signed, Snapshot, Targets, Timestamp, whole_seconds},
 };
@@ -201,13 +201,24 @@ impl Metadata {
     /// How far each role's file is signed, by the keys of the bundle's own newest root. That says
     /// nothing about whether a host trusts that root.
     pub fn status(&self) -> Vec<RoleStatus> {
-        let root: &Root = self.newest_root().root();
+        let newest = self.newest_root();
+        let root: &Root = newest.root();
+        let own = match self.handover() {
+            Some(handover) => handover.new,
+            None => newest.status(),
+        };
         vec![
-            self.newest_root().status(),
+            own,
             self.timestamp.status(root),
             self.snapshot.status(root),
             self.targets.status(root),
         ]
+    }
+
+    /// How far the newest root is signed as the one after the root before it; `None` for root 1.
+    pub fn handover(&self) -> Option<Handover> {
+        self.previous_root()
+            .map(|previous| self.newest_root().handover(previous))
     }
 
     pub(crate) fn timestamp_path(&self) -> MediaPath {

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 pub use fingerprint::{Fingerprint, FingerprintError};
 pub(crate) use root::whole_seconds;
-pub use root::{RootError, RootFile, TrustedRoot};
+pub use root::{Handover, RootError, RootFile, TrustedRoot};
 pub(crate) use schema::{FileLength, Root, Snapshot, Targets, Timestamp};
 pub(crate) use signed::{Payload, Signed};
 pub use signed::{RoleStatus, SignError};

@@ -33,6 +33,7 @@ pub struct Bundle {
     pub(crate) bill_bytes: Vec<u8>,
     pub(crate) bill_digest: Digest,
     pub(crate) new_roots: Vec<TrustedRoot>,
+    pub(crate) recovered_floors: Option<Floors>,
     pub(crate) next_floors: Floors,
     pub(crate) signers: Vec<(Role, Vec<SignerId>)>,
     pub(crate) accepted_expired: Option<AcceptedExpired>,
@@ -81,6 +82,13 @@ impl Bundle {
     /// Persist them in this order; the last is the host's trusted root from then on.
     pub fn new_roots(&self) -> &[TrustedRoot] {
         &self.new_roots
+    }
+
+    /// The floors that start anew because the keys behind them were replaced (TUF 5.3.11): to be
+    /// persisted together with [`Bundle::new_roots`], and not one without the other. `None` when no
+    /// floor changes with the roots.
+    pub fn recovered_floors(&self) -> Option<&Floors> {
+        self.recovered_floors.as_ref()
     }
 
     /// What the host must remember, before it switches to this release.

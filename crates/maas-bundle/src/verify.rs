@@ -44,6 +44,7 @@ pub(crate) fn verify_with(
     }
     let mut check = Check::start(trust);
     let new_roots = check.update_root(&metadata)?;
+    let recovered_floors = (check.floors != *trust.floors).then(|| check.floors.clone());
     check.update_timestamp(&metadata)?;
     check.update_snapshot(&metadata)?;
     let named = check.update_targets(&metadata)?;
@@ -55,6 +56,7 @@ pub(crate) fn verify_with(
         bill_bytes,
         bill_digest: named.digest,
         new_roots,
+        recovered_floors,
         next_floors,
         signers: check.signers,
         accepted_expired: check.accepted_expired,

@@ -113,11 +113,6 @@ impl Run<'_> {
     /// Another installation may have gone by between verification and lock: its epoch counts.
     fn roots(&self, now: Timestamp) -> Result<(), InstallError> {
         let bundle = self.plan.verified();
-        let (floor, found) = (self.db.floors()?.epoch, bundle.bill().epoch);
-        if found < floor {
-            let what = "epoch";
-            return Err(StoreError::BelowFloor { what, floor, found }.into());
-        }
         let name = match self.db.newest_root()? {
             Some(root) => root.name,
             None => String::new(),
@@ -131,7 +126,14 @@ impl Run<'_> {
                 added: now,
             })
             .collect();
-        Ok(self.db.add_roots(self.lock, &roots)?)
+        let recovered = bundle.recovered_floors();
+        self.db.add_roots(self.lock, &roots, recovered)?;
+        let (floor, found) = (self.db.floors()?.epoch, bundle.bill().epoch);
+        if found < floor {
+            let what = "epoch";
+            return Err(StoreError::BelowFloor { what, floor, found }.into());
+        }
+        Ok(())
     }
 
     fn blobs(&mut self, progress: &mut dyn FnMut(Event<'_>)) -> Result<(), InstallError> {

@@ -23,7 +23,8 @@ pub struct Facts {
     pub generations: Vec<GenerationId>,
     /// What is wrong with the others, each in one sentence.
     pub damaged: Vec<String>,
-    /// Highest epoch ever installed; 0 before the first.
+    /// Highest epoch ever installed; 0 before the first, and when the keys that signed epochs are
+    /// replaced.
     pub epoch_floor: u64,
     /// The bundle's blobs: what is here of each, in the order of the bill.
     pub blobs: Vec<BlobFact>,
@@ -104,9 +105,10 @@ impl Facts {
                 .iter()
                 .map(|(_, error)| error.to_string())
                 .collect(),
-            epoch_floor: match db {
-                Some(db) => db.floors()?.epoch,
-                None => 0,
+            epoch_floor: match (bundle.recovered_floors(), db) {
+                (Some(floors), _) => floors.epoch,
+                (None, Some(db)) => db.floors()?.epoch,
+                (None, None) => 0,
             },
             blobs: blobs(&store, db, bundle)?,
             missing: store.missing(db, bundle, &locate(bundle, media)?, media)?,

@@ -41,7 +41,7 @@ pub fn add(
         name: name.to_owned(),
         added: now,
     };
-    db.add_roots(lock, &[stored])?;
+    db.add_roots(lock, &[stored], None)?;
     Ok(RootLine {
         version,
         name: name.to_owned(),

@@ -76,17 +76,70 @@ pub(crate) enum TrustRootCommand {
         #[arg(long, value_name = "FILE", default_value = "1.root.json")]
         out: Utf8PathBuf,
     },
+    /// Make the root after this one, with these keys instead of its own
+    Rotate {
+        /// The root that hosts trust today
+        #[arg(value_name = "ROOT")]
+        root: Utf8PathBuf,
+        /// How many of the new keys must sign
+        #[arg(long, value_name = "N")]
+        threshold: u32,
+        /// A public key (`….pub`); several
+        #[arg(long = "key", value_name = "FILE", required = true)]
+        keys: Vec<Utf8PathBuf>,
+        #[command(flatten)]
+        next: NextRootArgs,
+    },
+    /// Make the root after this one, with these keys beside its own
+    AddKey {
+        /// The root that hosts trust today
+        #[arg(value_name = "ROOT")]
+        root: Utf8PathBuf,
+        /// A public key (`….pub`); several
+        #[arg(long = "key", value_name = "FILE", required = true)]
+        keys: Vec<Utf8PathBuf>,
+        /// How many keys must sign from then on; as many as today when left out
+        #[arg(long, value_name = "N")]
+        threshold: Option<u32>,
+        #[command(flatten)]
+        next: NextRootArgs,
+    },
+    /// Make the root after this one, without these keys: lost, stolen, or of somebody who left
+    RemoveKey {
+        /// The root that hosts trust today
+        #[arg(value_name = "ROOT")]
+        root: Utf8PathBuf,
+        /// The id of a key, or its first 8 digits or more; several
+        #[arg(long = "key", value_name = "ID", required = true)]
+        keys: Vec<String>,
+        /// How many keys must sign from then on; as many as today when left out
+        #[arg(long, value_name = "N")]
+        threshold: Option<u32>,
+        #[command(flatten)]
+        next: NextRootArgs,
+    },
     /// Add a key's signature to a root; as many as its threshold must, before a host takes it
     Sign {
         /// The root file
         #[arg(value_name = "ROOT")]
         root: Utf8PathBuf,
+        /// The root before it, whose keys sign too; `N-1.root.json` beside it when left out
+        #[arg(long, value_name = "FILE")]
+        previous: Option<Utf8PathBuf>,
         /// A private key
         #[arg(long, value_name = "FILE")]
         key: Utf8PathBuf,
         #[command(flatten)]
         passphrase: PassphraseArgs,
     },
+}
+
+/// Where a new root goes.
+#[derive(Debug, Args)]
+pub(crate) struct NextRootArgs {
+    /// Where the root file goes; `N.root.json` beside the one before it when left out
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<Utf8PathBuf>,
 }
 
 /// `bundle …`
@@ -100,9 +153,10 @@ pub(crate) enum BundleCommand {
         /// An empty folder, or one to create
         #[arg(long, value_name = "DIR")]
         out: Utf8PathBuf,
-        /// The trust root that says who may sign
-        #[arg(long, value_name = "FILE", default_value = "1.root.json")]
-        trust_root: Utf8PathBuf,
+        /// The trust root that says who may sign; all versions from 1, so that hosts follow from
+        /// whichever they trust. When left out: `1.root.json`, `2.root.json` and so on, as they are
+        #[arg(long = "trust-root", value_name = "FILE")]
+        trust_roots: Vec<Utf8PathBuf>,
     },
     /// Add a key's signature to a bundle; any order, on any machine
     Sign {

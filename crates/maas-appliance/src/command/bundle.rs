@@ -1,7 +1,7 @@
 //! `bundle …`: build, sign, copy, inspect, verify.
 
 mod bootstrap;
-mod text;
+pub(super) mod text;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use maas_bundle::{
@@ -30,8 +30,8 @@ pub(super) fn run(command: BundleCommand, layout: &Layout) -> CommandResult {
         BundleCommand::Build {
             recipe,
             out,
-            trust_root,
-        } => build(&recipe, &out, &trust_root),
+            trust_roots,
+        } => build(&recipe, &out, trust_roots),
         BundleCommand::Sign {
             bundle,
             key,
@@ -55,13 +55,13 @@ pub(super) fn run(command: BundleCommand, layout: &Layout) -> CommandResult {
     }
 }
 
-fn build(recipe_file: &Utf8Path, out: &Utf8Path, trust_root: &Utf8Path) -> CommandResult {
+fn build(recipe_file: &Utf8Path, out: &Utf8Path, roots: Vec<Utf8PathBuf>) -> CommandResult {
     if out.exists() && out.read_dir_utf8()?.next().is_some() {
         return Err(CommandError::usage(format!("{out} is not empty"))
             .hint("a bundle is built into a folder of its own"));
     }
     let recipe = Recipe::parse(&fs_err::read_to_string(recipe_file)?, recipe_file)?;
-    let root = RootFile::parse(&fs_err::read(trust_root)?)?;
+    let roots = chain(roots)?;
     let folder = match recipe_file.parent() {
         Some(parent) if !parent.as_str().is_empty() => parent,
         _ => Utf8Path::new("."),
@@ -72,7 +72,7 @@ fn build(recipe_file: &Utf8Path, out: &Utf8Path, trust_root: &Utf8Path) -> Comma
     let order = Order {
         recipe: &recipe,
         source: &source,
-        roots: &[root],
+        roots: &roots,
         now: clock::now(),
         progress: &shown,
     };
@@ -84,9 +84,27 @@ fn build(recipe_file: &Utf8Path, out: &Utf8Path, trust_root: &Utf8Path) -> Comma
         output::words(&format!("left out: {file} (its name begins with a dot)"));
     }
     output::words(&text::built(&built));
-    output::words(&text::signatures(&built.metadata.status()));
+    output::words(&text::progress(&built.metadata));
     output::words(&format!("Next: maas-appliance bundle sign {out} --key KEY"));
     Ok(Exit::Done)
+}
+
+/// The named roots, or those in this folder from version 1 on.
+fn chain(named: Vec<Utf8PathBuf>) -> Result<Vec<RootFile>, CommandError> {
+    let files = if named.is_empty() {
+        let versions = (1..).map(|version| Utf8PathBuf::from(format!("{version}.root.json")));
+        let mut files: Vec<_> = versions.take_while(|file| file.exists()).collect();
+        if files.is_empty() {
+            files.push("1.root.json".into());
+        }
+        files
+    } else {
+        named
+    };
+    files
+        .iter()
+        .map(|file| Ok(RootFile::parse(&fs_err::read(file)?)?))
+        .collect()
 }
 
 /// A sink that makes its folder when the first file is written.
@@ -161,7 +179,7 @@ fn sign(
         }
     }
     metadata.write(&mut SinkFolder::create(folder)?)?;
-    output::words(&text::signatures(&metadata.status()));
+    output::words(&text::progress(&metadata));
     Ok(Exit::Done)
 }
 

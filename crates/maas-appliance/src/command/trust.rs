@@ -1,16 +1,18 @@
 //! `trust …`: making a root on the connected side, trusting one on the host.
 
+mod ceremony;
+
 use std::str::FromStr as _;
 
-use camino::{Utf8Path, Utf8PathBuf};
-use maas_bundle::{Fingerprint, PrivateKey, PublicKey, RootFile};
+use camino::Utf8Path;
+use maas_bundle::{Fingerprint, RootFile};
 use maas_store::{Lock, TrustDb};
 use maas_types::{Exit, Layout};
 use serde::Serialize;
 
-use super::{install, key};
+use super::install;
 use crate::{
-    cli::{TrustCommand, TrustRootCommand},
+    cli::TrustCommand,
     clock,
     error::{CommandError, CommandResult},
     output::{self, Format},
@@ -19,22 +21,7 @@ use crate::{
 /// Does what `trust …` says.
 pub(super) fn run(command: TrustCommand, layout: &Layout) -> CommandResult {
     match command {
-        TrustCommand::Root(TrustRootCommand::Init {
-            threshold,
-            keys,
-            out,
-        }) => {
-            let keys: Vec<PublicKey> = keys
-                .iter()
-                .map(|file| key::open_public(file))
-                .collect::<Result<_, _>>()?;
-            init(&keys, threshold, &out)
-        }
-        TrustCommand::Root(TrustRootCommand::Sign {
-            root,
-            key,
-            passphrase,
-        }) => sign(&root, &key::open(&key, &passphrase)?),
+        TrustCommand::Root(command) => ceremony::run(command),
         TrustCommand::Add {
             file,
             fingerprint,
@@ -44,48 +31,6 @@ pub(super) fn run(command: TrustCommand, layout: &Layout) -> CommandResult {
         TrustCommand::List(json) => list(layout, json.format()),
         TrustCommand::Show { file, json } => show(layout, file.as_deref(), json.format()),
     }
-}
-
-fn init(keys: &[PublicKey], threshold: u32, out: &Utf8Path) -> CommandResult {
-    if out.exists() {
-        return Err(CommandError::usage(format!(
-            "{out} is already there; a root is never overwritten"
-        )));
-    }
-    let root = RootFile::init(keys, threshold, clock::now())?;
-    fs_err::write(out, root.bytes())?;
-    output::words(&format!(
-        "Root 1 in {out}: {threshold} of {} keys must sign.",
-        keys.len()
-    ));
-    output::words(&RootView::of(&root).text());
-    output::words("Print the fingerprint; it must reach the other side apart from the media.");
-    output::words(&format!(
-        "Next, for each of {threshold} keys: maas-appliance trust root sign {out} --key KEY"
-    ));
-    Ok(Exit::Done)
-}
-
-fn sign(file: &Utf8Path, key: &PrivateKey) -> CommandResult {
-    let mut root = RootFile::parse(&fs_err::read(file)?)?;
-    let added = root.sign(key, None)?;
-    if added {
-        // Beside it and by rename: a root that is cut off half-way would be lost.
-        let beside = Utf8PathBuf::from(format!("{file}.new"));
-        fs_err::write(&beside, root.bytes())?;
-        fs_err::rename(&beside, file)?;
-    }
-    let status = root.status();
-    let (who, count) = (key.public().id().short(), status.signed.len());
-    let need = status.need;
-    output::words(&match (added, status.is_complete()) {
-        (false, _) => format!("Key {who} had signed {file} before; nothing changed."),
-        (true, true) => {
-            format!("Key {who} has signed {file}: {count} of {need}; hosts can trust it.")
-        }
-        (true, false) => format!("Key {who} has signed {file}: {count} of {need} needed."),
-    });
-    Ok(Exit::Done)
 }
 
 fn add(

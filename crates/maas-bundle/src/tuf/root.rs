@@ -21,6 +21,15 @@ pub struct RootFile(Signed<Root>);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TrustedRoot(RootFile);
 
+/// How far a root is signed that follows another one: both lists of keys must have agreed to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Handover {
+    /// By the keys of the root before it.
+    pub old: RoleStatus,
+    /// By its own keys.
+    pub new: RoleStatus,
+}
+
 /// Why no root can be made of these keys.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RootError {
@@ -54,6 +63,15 @@ impl RootError {
                 Exit::Usage
             }
         }
+    }
+}
+
+// === impl Handover ===
+
+impl Handover {
+    /// Whether hosts that trust the root before it follow to it.
+    pub fn is_complete(&self) -> bool {
+        self.old.is_complete() && self.new.is_complete()
     }
 }
 
@@ -159,6 +177,20 @@ impl RootFile {
     /// How far it is signed by its own keys.
     pub fn status(&self) -> RoleStatus {
         self.0.status(&self.0.signed)
+    }
+
+    /// How far it is signed as the root after `previous`.
+    pub fn handover(&self, previous: &Self) -> Handover {
+        let (old, new) = (&previous.0.signed, &self.0.signed);
+        Handover {
+            old: self.0.status_beside(old, Some(new)),
+            new: self.0.status_beside(new, Some(old)),
+        }
+    }
+
+    /// How many of its keys must sign a root.
+    pub fn threshold(&self) -> u32 {
+        self.0.signed.keys_of(Role::Root).threshold.get()
     }
 
     pub(crate) fn root(&self) -> &Root {

@@ -213,15 +213,28 @@ impl<T: Payload> Signed<T> {
 
     /// Who has signed and who could, by `root`.
     pub(crate) fn status(&self, root: &Root) -> RoleStatus {
+        self.status_beside(root, None)
+    }
+
+    /// The same, where signatures by the keys of `other` are in order as well: those of a new root's
+    /// predecessor.
+    pub(crate) fn status_beside(&self, root: &Root, other: Option<&Root>) -> RoleStatus {
         let RoleKeys { keyids, threshold } = root.keys_of(T::ROLE);
         let message = self.canonical();
-        let is_right = |signature: &&Signature| {
-            keyids.contains(&signature.keyid)
+        let is_right = |signature: &Signature, root: &Root| {
+            root.keys_of(T::ROLE).keyids.contains(&signature.keyid)
                 && root
                     .key(&signature.keyid)
                     .is_some_and(|key| key.verify(&message, &signature.sig.0))
         };
-        let (right, wrong): (Vec<_>, Vec<_>) = self.signatures.iter().partition(is_right);
+        let (right, others): (Vec<_>, Vec<_>) = self
+            .signatures
+            .iter()
+            .partition(|signature| is_right(signature, root));
+        let wrong = others
+            .into_iter()
+            .filter(|signature| !other.is_some_and(|other| is_right(signature, other)))
+            .collect();
         let ids = |signatures: Vec<&Signature>| signatures.iter().map(|s| s.keyid).collect();
         let signed: Vec<SignerId> = ids(right);
         let wrong: Vec<SignerId> = ids(wrong);

@@ -1,4 +1,5 @@
 //! What this host has accepted and never goes below: role versions, the release epoch, the time.
+//! Only the replacement of the keys that signed them lets the first two start anew.
 
 use jiff::Timestamp;
 use maas_bundle::Floors;
@@ -45,23 +46,19 @@ impl TrustDb {
     /// Raises the floors in one transaction. A number below its floor is refused and nothing
     /// changes; an earlier time is not an error, because a dead clock battery is none.
     ///
-    /// `root` is the version of the root that these floors were verified with. Role versions may
-    /// fall when it rises: that is how a stolen key's absurd version is recovered from (TUF 5.3.11).
-    /// The epoch never falls.
+    /// `root` is the version of the root that these floors were verified with.
     pub fn raise_floors(&self, lock: &Lock, root: u64, to: &Floors) -> Result<(), StoreError> {
         let (now, root_now) = (self.floors()?, self.floor(ROOT)?);
-        if root < root_now {
-            return Err(StoreError::BelowFloor {
-                what: ROOT,
-                floor: root_now,
-                found: root,
-            });
-        }
-        for ((what, floor), found) in WHATS.into_iter().zip(values(&now)).zip(values(to)) {
-            let may_fall = root > root_now && what != "epoch";
-            if found < floor && !may_fall {
-                return Err(StoreError::BelowFloor { what, floor, found });
-            }
+        let floors = WHATS.into_iter().zip(values(&now));
+        let numbers = floors
+            .zip(values(to))
+            .map(|((what, floor), found)| (what, floor, found));
+        let fallen = [(ROOT, root_now, root)]
+            .into_iter()
+            .chain(numbers)
+            .find(|(_, floor, found)| found < floor);
+        if let Some((what, floor, found)) = fallen {
+            return Err(StoreError::BelowFloor { what, floor, found });
         }
         if root == root_now && values(&now) == values(to) && to.time <= now.time {
             return Ok(());
@@ -73,6 +70,19 @@ impl TrustDb {
             }
             self.set_time(transaction, to.time.max(now.time))
         })
+    }
+
+    /// The one way down: the keys behind the floors were replaced. Part of the transaction that
+    /// replaces them. The time stays.
+    pub(super) fn restart_floors(
+        &self,
+        transaction: &Transaction<'_>,
+        to: &Floors,
+    ) -> Result<(), StoreError> {
+        WHATS
+            .into_iter()
+            .zip(values(to))
+            .try_for_each(|(what, value)| self.set_floor(transaction, what, value))
     }
 
     fn floor(&self, what: &str) -> Result<u64, StoreError> {

@@ -1,7 +1,7 @@
 //! Trusted roots, one per version. The newest is the one that signatures are held against.
 
 use jiff::Timestamp;
-use maas_bundle::TrustedRoot;
+use maas_bundle::{Floors, TrustedRoot};
 use rusqlite::{OptionalExtension as _, Row, params};
 
 use super::{TrustDb, column};
@@ -52,7 +52,17 @@ impl TrustDb {
 
     /// Stores roots that somebody has verified; those already there stay as they are. The same
     /// version with another fingerprint is refused.
-    pub fn add_roots(&self, lock: &Lock, roots: &[StoredRoot]) -> Result<(), StoreError> {
+    ///
+    /// `recovered` are the floors that fall with the keys that the new roots replace
+    /// ([`maas_bundle::Bundle::recovered_floors`]). They are stored in the same transaction: after a
+    /// power cut between the two, a thief's version would stand above every honest one for ever. When
+    /// no root is new, nothing falls.
+    pub fn add_roots(
+        &self,
+        lock: &Lock,
+        roots: &[StoredRoot],
+        recovered: Option<&Floors>,
+    ) -> Result<(), StoreError> {
         let known = self.roots()?;
         let mut new = Vec::new();
         for root in roots {
@@ -88,7 +98,10 @@ impl TrustDb {
                     )
                     .map_err(self.failed("add a trusted root"))?;
             }
-            Ok(())
+            match recovered {
+                Some(floors) => self.restart_floors(transaction, floors),
+                None => Ok(()),
+            }
         })
     }
 

@@ -1,5 +1,5 @@
 use jiff::Timestamp;
-use maas_bundle::Floors;
+use maas_bundle::{Floors, sample::Sample};
 use maas_types::Exit;
 
 use super::*;
@@ -61,16 +61,28 @@ fn floors_survive_and_never_go_down() {
 }
 
 #[test]
-fn a_newer_root_lets_role_versions_fall_but_never_the_epoch() {
+fn floors_fall_with_the_keys_behind_them_and_only_together_with_a_new_root() {
     let host = host();
     let lock = lock(&host);
     let db = TrustDb::open(&lock).unwrap();
-    db.raise_floors(&lock, 1, &floors(7, u64::from(u32::MAX)))
-        .unwrap();
-    assert!(db.raise_floors(&lock, 2, &floors(6, 1)).is_err());
-    db.raise_floors(&lock, 2, &floors(7, 1)).unwrap();
-    assert_eq!(db.floors().unwrap(), floors(7, 1));
-    assert!(db.raise_floors(&lock, 1, &floors(8, 2)).is_err());
+    let absurd = floors(1 << 32, 1 << 32);
+    db.raise_floors(&lock, 1, &absurd).unwrap();
+    // A newer root alone lets nothing fall.
+    assert!(db.raise_floors(&lock, 2, &floors(7, 7)).is_err());
+    let root = Sample::new(7).unwrap().root;
+    let stored = StoredRoot {
+        root,
+        name: "us".to_owned(),
+        added: Timestamp::UNIX_EPOCH,
+    };
+    let stored = [stored];
+    db.add_roots(&lock, &stored, Some(&floors(0, 0))).unwrap();
+    assert_eq!(db.floors().unwrap(), floors(0, 0));
+    db.raise_floors(&lock, 2, &floors(7, 7)).unwrap();
+    // The same roots once more are not new: nothing falls.
+    db.add_roots(&lock, &stored, Some(&floors(0, 0))).unwrap();
+    assert_eq!(db.floors().unwrap(), floors(7, 7));
+    assert!(db.raise_floors(&lock, 1, &floors(8, 8)).is_err());
 }
 
 #[test]

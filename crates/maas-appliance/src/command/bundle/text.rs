@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use maas_bundle::{Built, Bundle, Inspection, Media, Report, RoleStatus, Verified};
+use maas_bundle::{Built, Bundle, Inspection, Media, Metadata, Report, RoleStatus, Verified};
 use maas_types::ByteSize;
 
 /// What was built.
@@ -20,34 +20,47 @@ pub(super) fn built(built: &Built) -> String {
     )
 }
 
-/// One line for each role, or one line when all roles stand the same.
-pub(super) fn signatures(roles: &[RoleStatus]) -> String {
-    let line = |role: &RoleStatus| {
-        let signed: Vec<_> = role
-            .signed
-            .iter()
-            .map(maas_bundle::SignerId::short)
-            .collect();
-        let who = if signed.is_empty() {
-            "nobody".to_owned()
-        } else {
-            signed.join(", ")
-        };
-        let wrong = if role.wrong.is_empty() {
-            ""
-        } else {
-            "  WRONG SIGNATURES"
-        };
-        // More than are needed is no fraction.
-        let (count, need) = (signed.len() as u64, u64::from(role.need));
-        let count = if count > need {
-            format!("{count} signatures ({need} needed)")
-        } else {
-            format!("{count} of {need} signatures")
-        };
-        format!("{count}, by {who}{wrong}")
+/// How far a bundle is signed.
+pub(super) fn progress(metadata: &Metadata) -> String {
+    let handover = metadata.handover().map(|handover| handover.old);
+    signatures(&metadata.status(), handover.as_ref())
+}
+
+/// How far one file is signed, and by whom.
+pub(in crate::command) fn signed(role: &RoleStatus) -> String {
+    let signed: Vec<_> = role
+        .signed
+        .iter()
+        .map(maas_bundle::SignerId::short)
+        .collect();
+    let who = if signed.is_empty() {
+        "nobody".to_owned()
+    } else {
+        signed.join(", ")
     };
-    let lines: Vec<_> = roles.iter().map(line).collect();
+    let wrong = if role.wrong.is_empty() {
+        ""
+    } else {
+        "  WRONG SIGNATURES"
+    };
+    // More than are needed is no fraction.
+    let (count, need) = (signed.len() as u64, u64::from(role.need));
+    let count = if count > need {
+        format!("{count} signatures ({need} needed)")
+    } else {
+        format!("{count} of {need} signatures")
+    };
+    format!("{count}, by {who}{wrong}")
+}
+
+/// One line for each role, or one line when all roles stand the same; before them, what the keys of
+/// the root before the newest one say to it.
+fn signatures(roles: &[RoleStatus], handover: Option<&RoleStatus>) -> String {
+    if let Some(old) = handover {
+        let (old, own) = (signed(old), signatures(roles, None));
+        return format!("old keys     {old}\n{own}");
+    }
+    let lines: Vec<_> = roles.iter().map(signed).collect();
     if lines.iter().all(|other| Some(other) == lines.first()) {
         return format!(
             "signatures   {}",
@@ -108,7 +121,11 @@ pub(super) fn inspection(inspection: &Inspection) -> String {
         "fingerprint  {}\n             {}",
         root.fingerprint, root.words
     );
-    let _ = writeln!(text, "{}", signatures(&inspection.roles));
+    let _ = writeln!(
+        text,
+        "{}",
+        signatures(&inspection.roles, inspection.handover.as_ref())
+    );
     text.push_str("This is what the medium says of itself. `bundle verify` checks it.\n");
     text
 }
