@@ -224,3 +224,29 @@ fn copy_folder(from: &Utf8Path, to: &Utf8Path) {
         fs::copy(&file, &target).unwrap();
     }
 }
+
+#[test]
+fn a_model_with_something_that_runs_builds_nothing() {
+    let site = Site::new().with_keys().with_recipe(1).with_small_binary();
+    let build = || site.run(&["bundle", "build", "recipe.toml", "--out", "bundle"]);
+    for (file, bytes) in [
+        ("model/pytorch_model.bin", &b"\x80\x02}q\x00."[..]),
+        ("model/vocab.txt", b"\x80\x05\x95"),
+        ("model/modeling_tiny.py", b"import os"),
+    ] {
+        site.write(file, bytes);
+        let refused = build();
+        assert_eq!(refused.code, Some(23), "{}", refused.stderr);
+        assert!(refused.stderr.contains("Hint: "), "{}", refused.stderr);
+        assert!(!site.path("bundle").exists());
+        fs::remove_file(site.path(file)).unwrap();
+    }
+    fs::remove_file(site.path("model/tokenizer.json")).unwrap();
+    let refused = build();
+    assert_eq!(refused.code, Some(21), "{}", refused.stderr);
+    assert!(
+        refused.stderr.contains("it has no tokenizer"),
+        "{}",
+        refused.stderr
+    );
+}

@@ -1,7 +1,7 @@
 //! What to type next, for errors of the crates below. They say what is wrong and where; which command
 //! helps is known only here, where commands are.
 
-use maas_bundle::{BuildError, CopyError, MediaError, SignError, TrustError};
+use maas_bundle::{BuildError, CopyError, MediaError, ModelError, SignError, TrustError};
 use maas_gateway::admin::ClientError;
 use maas_install::InstallError;
 use maas_store::StoreError;
@@ -54,6 +54,24 @@ impl Hint for TrustError {
     }
 }
 
+impl Hint for ModelError {
+    fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Read { .. } => None,
+            Self::Dangerous { .. } => {
+                Some("leave the file out of the model's folder if no engine needs it")
+            }
+            Self::Code { .. } => Some(
+                "leave the code out and `auto_map` out of the settings: vLLM has most architectures of its own",
+            ),
+            Self::Damaged { .. } => Some("get the file again from where it came from"),
+            Self::NotWhole { .. } => Some(
+                "an engine would ask a hub for it, and there is none: put it into the model's folder",
+            ),
+        }
+    }
+}
+
 impl Hint for MediaError {
     fn hint(&self) -> Option<&'static str> {
         match self {
@@ -98,6 +116,7 @@ impl Hint for InstallError {
             Self::Store(error) => error.hint(),
             Self::Trust(error) => error.hint(),
             Self::Medium(error) => error.hint(),
+            Self::Model(error) => error.hint(),
             Self::Missing(_) => Some(ALL_VOLUMES),
             Self::Altered(_) => Some(ANOTHER_COPY),
             Self::NoSpace(_) => {
@@ -127,6 +146,7 @@ impl Hint for SignError {
 impl Hint for BuildError {
     fn hint(&self) -> Option<&'static str> {
         match self {
+            Self::Model(error) => error.hint(),
             Self::Source(_) => Some("paths in a recipe are relative to the recipe's own folder"),
             Self::Changed { .. } => Some("build into a new folder; this one is not a bundle"),
             Self::Recipe(_)

@@ -12,9 +12,9 @@ use jiff::Timestamp;
 use maas_types::{BillOfLading, Digest, Exit, FORMAT, MediumFile, PART_BYTES, Requirements};
 
 use crate::{
-    BillError, MediaError, MediaPath, MediumName, Metadata, Phase, Progress, Recipe, RecipeError,
-    RootFile, Sink, Source, SourceError, bill, derived, digest_of, json, tuf::FileLength,
-    volume::Assignment,
+    BillError, MediaError, MediaPath, MediumName, Metadata, ModelError, Phase, Progress, Recipe,
+    RecipeError, RootFile, Sink, Source, SourceError, bill, derived, digest_of, json,
+    tuf::FileLength, volume::Assignment,
 };
 use intake::{Input, Intake};
 
@@ -83,6 +83,9 @@ pub enum BuildError {
         /// Where.
         reason: String,
     },
+    /// A model is not one that can be shipped.
+    #[error(transparent)]
+    Model(#[from] ModelError),
     /// A model's folder holds a file that may not travel.
     #[error("`{path}` of the model in `{folder}` may not travel: {why}")]
     ModelFile {
@@ -117,6 +120,7 @@ impl BuildError {
         match self {
             Self::Recipe(error) => error.exit(),
             Self::Source(error) => error.exit(),
+            Self::Model(error) => error.exit(),
             Self::Sink(MediaError::Io { source, .. })
                 if source.kind() == io::ErrorKind::StorageFull =>
             {
@@ -161,7 +165,10 @@ pub(crate) fn build_with(
         named,
         order.now,
     );
-    order.progress.start(Phase::Write, bill.total_bytes());
+    let beside: u64 = bill.medium_files.iter().map(|file| file.size).sum();
+    // The bill's rules keep this sum below 2^60.
+    let to_write = bill.total_bytes() + beside;
+    order.progress.start(Phase::Write, to_write);
     for blob in &bill.blobs {
         intake.write(&bill.bundle, blob, sink)?;
     }

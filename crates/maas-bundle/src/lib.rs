@@ -8,6 +8,7 @@
 //! |---|---|---|
 //! | keys | [`PrivateKey::generate`] | PEM files |
 //! | root | [`RootFile::init`], [`RootFile::sign`] | `1.root.json`, a fingerprint |
+//! | look into models | [`check_model`] | nothing that runs, nothing missing |
 //! | build | [`Recipe::parse`], [`build`] | [`Built`], unsigned |
 //! | sign | [`Metadata::sign`], [`Metadata::merge`] | signatures, on several machines |
 //! | copy | [`copy`] | volumes |
@@ -28,6 +29,7 @@ mod key;
 mod locate;
 mod media;
 mod metadata;
+mod model;
 mod oci;
 mod problem;
 mod progress;
@@ -55,6 +57,7 @@ pub use media::{
     Sink, SinkFile,
 };
 pub use metadata::{Metadata, MetadataFile};
+pub use model::{ModelError, ModelFiles, RemoteCode, check_model};
 pub use problem::{Fault, Problem};
 pub use progress::{Phase, Progress, Silent};
 pub use reader::{HashingReader, Mismatch, digest_of};

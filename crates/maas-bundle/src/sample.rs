@@ -9,9 +9,9 @@ use maas_types::{BundleId, PART_BYTES};
 use zeroize::Zeroizing;
 
 use crate::{
-    Bundle, Content, Expired, Floors, Media, MemoryMedia, Order, PrivateKey, Recipe, RootFile,
-    Silent, Sink, Spread, Trust, TrustError, TrustedRoot, Verified, build::build_with,
-    copy::copy_with, verify::verify_with,
+    Bundle, Expired, Floors, Media, MemoryMedia, Order, PrivateKey, Recipe, RootFile, Silent, Sink,
+    Spread, Trust, TrustError, TrustedRoot, Verified, build::build_with, copy::copy_with,
+    verify::verify_with,
 };
 
 mod image;
@@ -49,12 +49,7 @@ impl Sample {
 
     /// The same on so many volumes, at most as many as it has objects (9).
     pub fn on_volumes(epoch: u64, volumes: u32) -> Result<Self, TrustError> {
-        Self::assemble(epoch, volumes, PART_BYTES, WEIGHTS.into())
-    }
-
-    /// One volume with a model whose weights are 1.2 GB of zeros and so travel in two parts.
-    pub fn with_parts(epoch: u64) -> Result<Self, TrustError> {
-        Self::assemble(epoch, 1, PART_BYTES, Content::Zeros(1_200_000_000))
+        Self::assemble(epoch, volumes, PART_BYTES, Self::inputs())
     }
 
     /// The sample's volumes as verification takes them.
@@ -119,7 +114,7 @@ impl Sample {
         epoch: u64,
         volumes: u32,
         part_bytes: u64,
-        weights: Content,
+        inputs: MemoryMedia,
     ) -> Result<Self, TrustError> {
         let now = Timestamp::from_second(NOW).expect("the constant is a time");
         let keys: Vec<_> = (1..=3).map(Self::key).collect();
@@ -130,7 +125,6 @@ impl Sample {
         }
         let recipe = Recipe::parse(&Self::recipe(epoch), "sample.toml".into())
             .expect("the recipe of a sample is valid for epochs from 1 to 2^32");
-        let inputs = Self::inputs().with("tiny/model.safetensors", weights);
         let order = Order {
             recipe: &recipe,
             source: &inputs,

@@ -8,7 +8,7 @@ use maas_store::{
 };
 
 use crate::{
-    InstallError, Outcome, Plan, Receipt, RollbackReceipt, Step, StepTime, receipt::Signed,
+    InstallError, Outcome, Plan, Receipt, RollbackReceipt, Step, StepTime, models, receipt::Signed,
 };
 
 /// What an installation tells while it works.
@@ -103,6 +103,10 @@ impl Run<'_> {
         match step {
             Step::Roots { .. } => self.roots(clock()),
             Step::Blobs { .. } => self.blobs(progress),
+            Step::Models { .. } => {
+                let store = Store::new(self.lock.layout());
+                models::check(&store, self.plan.verified().bill())
+            }
             Step::Floors { .. } => self.floors(),
             Step::Generation { .. } => self.assemble(clock()),
             Step::Switch { .. } => self.switch(),

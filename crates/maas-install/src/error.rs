@@ -1,7 +1,7 @@
 //! What can go wrong when a bundle is installed.
 
 use camino::Utf8PathBuf;
-use maas_bundle::{MediaError, Report, TrustError};
+use maas_bundle::{MediaError, ModelError, Report, TrustError};
 use maas_store::{DiskError, StoreError};
 use maas_types::{ByteSize, Exit};
 
@@ -17,6 +17,9 @@ pub enum InstallError {
     /// A volume cannot be listed.
     #[error(transparent)]
     Medium(#[from] MediaError),
+    /// A model holds something that may not be installed. Nothing was activated.
+    #[error(transparent)]
+    Model(#[from] ModelError),
     /// Not enough room. Found out before the first write.
     #[error(transparent)]
     NoSpace(Box<Shortage>),
@@ -106,6 +109,7 @@ impl InstallError {
             Self::Store(error) => error.exit(),
             Self::Trust(error) => error.exit(),
             Self::Medium(error) => error.exit(),
+            Self::Model(error) => error.exit(),
             Self::NoSpace(_) => Exit::NoSpace,
             Self::Unfit { .. } => Exit::HostCheck,
             Self::Altered(report) => report.exit(),

@@ -9,6 +9,7 @@ mod apply;
 mod error;
 mod facts;
 mod identity;
+mod models;
 mod pepper;
 mod plan;
 mod preflight;

@@ -90,6 +90,11 @@ pub enum Step {
         /// How many bytes are read.
         bytes: u64,
     },
+    /// The stored models are looked into.
+    Models {
+        /// How many.
+        count: usize,
+    },
     /// The floors rise: nothing older is accepted from then on.
     Floors {
         /// The new epoch.
@@ -121,6 +126,7 @@ impl Step {
             Self::Blobs { count, bytes } => {
                 format!("read, verify and store {count} blobs, {}", ByteSize(*bytes))
             }
+            Self::Models { count } => format!("look into {count} models for what may not run here"),
             Self::Floors { epoch } => format!("accept nothing older than epoch {epoch}"),
             Self::Generation { id } => format!("assemble generation {id}"),
             Self::Switch { to, .. } => format!("switch to generation {to}"),
@@ -186,6 +192,9 @@ impl<'a> Plan<'a> {
                 Step::Blobs {
                     count: needs.blobs,
                     bytes: needs.bytes_to_read,
+                },
+                Step::Models {
+                    count: bill.models.len(),
                 },
                 Step::Floors { epoch: bill.epoch },
                 Step::Generation { id },

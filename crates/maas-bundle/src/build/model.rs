@@ -1,6 +1,8 @@
 //! A model: a manifest for people and a folder of files, which travel as they are. Beside them an
 //! OCI manifest as ModelPack has it, so that registries and other tools know what they hold.
 
+use std::io::{self, Read as _};
+
 use camino::{Utf8Path, Utf8PathBuf};
 use maas_types::{BlobPath, Digest, ModelFile, ModelManifest, ShippedModel};
 use serde::Serialize;
@@ -10,7 +12,7 @@ use super::{
     intake::{Input, Intake, Taken, read_small},
 };
 use crate::{
-    RecipeError, RecipeModel, Source, SourceKind, json,
+    ModelFiles, RecipeError, RecipeModel, RemoteCode, Source, SourceKind, check_model, json,
     oci::{self, Descriptor},
     recipe::parse_model_manifest,
 };
@@ -60,9 +62,15 @@ pub(super) fn gather(
     };
     folder.list("")?;
     paths.sort();
+    let shipped = InSource {
+        source: intake.source(),
+        root: &wanted.folder,
+        paths: &paths,
+    };
+    check_model(&manifest.name, &shipped, RemoteCode::Refused)?;
     let mut files = Vec::new();
     let mut layers = Vec::new();
-    for path in paths {
+    for (path, _) in paths {
         let input = Input::File(wanted.folder.join(path.as_str()));
         let taken = intake.take(input)?;
         layers.push(layer(&path, taken));
@@ -114,7 +122,28 @@ struct Folder<'a> {
     source: &'a dyn Source,
     root: &'a Utf8Path,
     left_out: &'a mut Vec<Utf8PathBuf>,
-    paths: &'a mut Vec<BlobPath>,
+    paths: &'a mut Vec<(BlobPath, u64)>,
+}
+
+/// A model where its builder has it.
+struct InSource<'a> {
+    source: &'a dyn Source,
+    root: &'a Utf8Path,
+    paths: &'a [(BlobPath, u64)],
+}
+
+impl ModelFiles for InSource<'_> {
+    fn list(&self) -> Vec<(BlobPath, u64)> {
+        self.paths.to_vec()
+    }
+
+    fn head(&self, path: &BlobPath, limit: u64) -> io::Result<Vec<u8>> {
+        let file = self.source.open(&self.root.join(path.as_str()));
+        let file = file.map_err(io::Error::other)?;
+        let mut bytes = Vec::new();
+        file.take(limit).read_to_end(&mut bytes)?;
+        Ok(bytes)
+    }
 }
 
 impl Folder<'_> {
@@ -139,7 +168,7 @@ impl Folder<'_> {
                         why: error.why.to_owned(),
                     })?;
             match entry.kind {
-                SourceKind::File { .. } => self.paths.push(checked),
+                SourceKind::File { size } => self.paths.push((checked, size)),
                 SourceKind::Folder => self.list(&path)?,
             }
         }

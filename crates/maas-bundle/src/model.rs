@@ -1,0 +1,209 @@
+//! What may be in a model: weights, settings and words, and nothing that runs.
+//!
+//! Threats: a pickle under any name, alone or in an archive, runs what its author likes when it is
+//! loaded (torch CVE-2025-32434, vLLM CVE-2025-24357); code that comes with the model; a safetensors
+//! header that claims more, less or other bytes than are there; a shard or tokenizer that is missing,
+//! which an engine would ask a hub for.
+//! Defences: files are judged by their first bytes and by their name, whichever is worse; code only
+//! where the signed manifest allows it; headers are checked to the last byte; what an engine needs
+//! must be there. The same check runs when a bundle is built and again on the host, from its store.
+
+use std::io;
+
+use maas_types::{BlobPath, ModelName};
+use serde::de::IgnoredAny;
+
+mod closure;
+mod opaque;
+mod safetensors;
+
+/// Read of the start of each file: enough for every magic number, the last of which is a tar's.
+const HEAD: u64 = 512;
+
+/// A settings file that is looked into. Why 32 MiB: the largest tokenizers are below 20.
+const LARGEST_SETTINGS: u64 = 32 << 20;
+
+/// Settings in which a model names code that comes with it (`transformers`, `auto_map`).
+const SETTINGS: [&str; 5] = [
+    "config.json",
+    "generation_config.json",
+    "preprocessor_config.json",
+    "processor_config.json",
+    "tokenizer_config.json",
+];
+
+/// The files of one model, wherever they are: in a folder, in a store.
+pub trait ModelFiles {
+    /// Every path with its size in bytes.
+    fn list(&self) -> Vec<(BlobPath, u64)>;
+
+    /// The first `limit` bytes of a file, or all of a shorter one.
+    fn head(&self, path: &BlobPath, limit: u64) -> io::Result<Vec<u8>>;
+}
+
+/// Whether code that comes with a model may travel, as its signed manifest says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RemoteCode {
+    /// It may not: the rule.
+    Refused,
+    /// It may; whether it runs is the site's policy.
+    Allowed,
+}
+
+/// Why a model may not be shipped or installed.
+#[derive(Debug, thiserror::Error)]
+pub enum ModelError {
+    /// A file could not be read.
+    #[error("cannot read `{path}` of model `{model}`")]
+    Read {
+        /// The model.
+        model: ModelName,
+        /// The file.
+        path: BlobPath,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// Something that runs, or that nobody can look into.
+    #[error("`{path}` of model `{model}` may not travel: {why}")]
+    Dangerous {
+        /// The model.
+        model: ModelName,
+        /// The file.
+        path: BlobPath,
+        /// What it is.
+        why: &'static str,
+    },
+    /// Code that comes with the model.
+    #[error(
+        "`{path}` of model `{model}` is or names code that comes with the model, which its manifest does \
+         not allow"
+    )]
+    Code {
+        /// The model.
+        model: ModelName,
+        /// The file.
+        path: BlobPath,
+    },
+    /// A file that is not what its name says.
+    #[error("`{path}` of model `{model}` is damaged: {why}")]
+    Damaged {
+        /// The model.
+        model: ModelName,
+        /// The file.
+        path: BlobPath,
+        /// What is wrong.
+        why: String,
+    },
+    /// Something that an engine needs and would ask a hub for.
+    #[error("model `{model}` is not whole: {what}")]
+    NotWhole {
+        /// The model.
+        model: ModelName,
+        /// What is missing.
+        what: String,
+    },
+}
+
+impl ModelError {
+    /// The exit code that answers this.
+    pub fn exit(&self) -> maas_types::Exit {
+        match self {
+            Self::Read { .. } => maas_types::Exit::Failed,
+            Self::Dangerous { .. } | Self::Code { .. } => maas_types::Exit::Policy,
+            Self::Damaged { .. } | Self::NotWhole { .. } => maas_types::Exit::Content,
+        }
+    }
+}
+
+/// Checks every file of a model. Reads the first bytes of each, headers of weights, and settings.
+pub fn check_model(
+    model: &ModelName,
+    files: &dyn ModelFiles,
+    code: RemoteCode,
+) -> Result<(), ModelError> {
+    let list = files.list();
+    let check = Check { model, files };
+    for (path, size) in &list {
+        check.one(path, *size, code)?;
+    }
+    closure::check(&check, &list)
+}
+
+/// A check under way.
+struct Check<'a> {
+    model: &'a ModelName,
+    files: &'a dyn ModelFiles,
+}
+
+impl Check<'_> {
+    fn one(&self, path: &BlobPath, size: u64, code: RemoteCode) -> Result<(), ModelError> {
+        let name = path.file_name().to_ascii_lowercase();
+        let start = self.head(path, HEAD)?;
+        if let Some(why) = opaque::objection(&name, &start) {
+            return Err(ModelError::Dangerous {
+                model: self.model.clone(),
+                path: path.clone(),
+                why,
+            });
+        }
+        let names_code = name.ends_with(".py")
+            || (SETTINGS.contains(&name.as_str()) && self.has_auto_map(path, size)?);
+        if names_code && code == RemoteCode::Refused {
+            return Err(ModelError::Code {
+                model: self.model.clone(),
+                path: path.clone(),
+            });
+        }
+        if name.ends_with(".safetensors") {
+            let header = |limit| self.head(path, limit);
+            safetensors::check(size, header)?.map_err(|why| self.damaged(path, why))?;
+        }
+        Ok(())
+    }
+
+    fn has_auto_map(&self, path: &BlobPath, size: u64) -> Result<bool, ModelError> {
+        #[derive(serde::Deserialize)]
+        struct Settings {
+            auto_map: Option<IgnoredAny>,
+        }
+        let settings: Settings = self.json(path, size)?;
+        Ok(settings.auto_map.is_some())
+    }
+
+    /// Reads a settings file.
+    fn json<T: serde::de::DeserializeOwned>(
+        &self,
+        path: &BlobPath,
+        size: u64,
+    ) -> Result<T, ModelError> {
+        if size > LARGEST_SETTINGS {
+            return Err(self.damaged(path, format!("{size} bytes are too many for settings")));
+        }
+        let bytes = self.head(path, LARGEST_SETTINGS)?;
+        serde_json::from_slice(&bytes).map_err(|error| {
+            self.damaged(path, format!("it is not the JSON it should be: {error}"))
+        })
+    }
+
+    fn head(&self, path: &BlobPath, limit: u64) -> Result<Vec<u8>, ModelError> {
+        self.files
+            .head(path, limit)
+            .map_err(|source| ModelError::Read {
+                model: self.model.clone(),
+                path: path.clone(),
+                source,
+            })
+    }
+
+    fn damaged(&self, path: &BlobPath, why: String) -> ModelError {
+        ModelError::Damaged {
+            model: self.model.clone(),
+            path: path.clone(),
+            why,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,184 @@
+//! The header of a safetensors file: eight bytes of length, JSON, then tensors without a gap.
+//!
+//! Threats: a header of gigabytes; tensors that overlap, leave room for something else, reach beyond
+//! the file, or whose shape is not their size; a name twice, of which two readers take different ones.
+//! Defences: everything is compared with everything, in numbers that cannot overflow. The rules are
+//! those of the format's own reader (`safetensors`, `Metadata::validate`) and its README.
+
+use std::{collections::HashSet, fmt};
+
+use serde::{
+    Deserialize,
+    de::{Error as _, IgnoredAny, MapAccess, Visitor},
+};
+
+use super::ModelError;
+
+/// The format's own limit (`MAX_HEADER_SIZE`).
+const LARGEST_HEADER: u64 = 100_000_000;
+
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[allow(non_camel_case_types, clippy::upper_case_acronyms)]
+enum Dtype {
+    BOOL,
+    F4,
+    F6_E2M3,
+    F6_E3M2,
+    U8,
+    I8,
+    F8_E5M2,
+    F8_E4M3,
+    F8_E8M0,
+    F8_E4M3FNUZ,
+    F8_E5M2FNUZ,
+    I16,
+    U16,
+    F16,
+    BF16,
+    I32,
+    U32,
+    F32,
+    C64,
+    F64,
+    I64,
+    U64,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Tensor {
+    dtype: Dtype,
+    shape: Vec<u64>,
+    data_offsets: (u64, u64),
+}
+
+/// Where each tensor lies, in the order of the header.
+#[derive(Debug)]
+struct Header(Vec<(u64, u64)>);
+
+/// Checks the header of a file of `size` bytes, of which `head` gives the first.
+pub(super) fn check(
+    size: u64,
+    head: impl Fn(u64) -> Result<Vec<u8>, ModelError>,
+) -> Result<Result<(), String>, ModelError> {
+    let start = head(8)?;
+    let Ok(length) = <[u8; 8]>::try_from(start.as_slice()) else {
+        return Ok(Err("it is too short to be a safetensors file".to_owned()));
+    };
+    let length = u64::from_le_bytes(length);
+    if length > LARGEST_HEADER {
+        return Ok(Err(format!(
+            "its header has {length} bytes, more than the {LARGEST_HEADER} that the format allows"
+        )));
+    }
+    let Some(data) = size.checked_sub(8 + length) else {
+        return Ok(Err(format!(
+            "its header has {length} bytes, and the file only {size}"
+        )));
+    };
+    let bytes = head(8 + length)?;
+    let text = bytes.get(8..).unwrap_or_default();
+    Ok(tensors(text).and_then(|tensors| covers(tensors, data)))
+}
+
+fn tensors(text: &[u8]) -> Result<Vec<(u64, u64)>, String> {
+    if text.first() != Some(&b'{') {
+        return Err("its header does not begin with `{`".to_owned());
+    }
+    serde_json::from_slice::<Header>(text)
+        .map(|header| header.0)
+        .map_err(|error| format!("its header is wrong: {error}"))
+}
+
+/// Whether the tensors cover the data exactly, each byte once.
+fn covers(mut tensors: Vec<(u64, u64)>, data: u64) -> Result<(), String> {
+    tensors.sort_unstable();
+    let mut at = 0;
+    for (begin, end) in tensors {
+        if begin != at {
+            return Err(format!(
+                "a tensor begins at byte {begin} of the data, and the one before it ends at {at}"
+            ));
+        }
+        at = end;
+    }
+    if at == data {
+        Ok(())
+    } else {
+        Err(format!("its tensors have {at} bytes, and its data {data}"))
+    }
+}
+
+impl Dtype {
+    const fn bits(self) -> u64 {
+        match self {
+            Self::F4 => 4,
+            Self::F6_E2M3 | Self::F6_E3M2 => 6,
+            Self::BOOL
+            | Self::U8
+            | Self::I8
+            | Self::F8_E5M2
+            | Self::F8_E4M3
+            | Self::F8_E8M0
+            | Self::F8_E4M3FNUZ
+            | Self::F8_E5M2FNUZ => 8,
+            Self::I16 | Self::U16 | Self::F16 | Self::BF16 => 16,
+            Self::I32 | Self::U32 | Self::F32 => 32,
+            Self::C64 | Self::F64 | Self::I64 | Self::U64 => 64,
+        }
+    }
+}
+
+impl Tensor {
+    /// Its place, if that has the size of its shape.
+    fn place(&self) -> Result<(u64, u64), String> {
+        let (begin, end) = self.data_offsets;
+        let bits = self
+            .shape
+            .iter()
+            .try_fold(self.dtype.bits(), |bits, side| bits.checked_mul(*side));
+        let fits = bits
+            .filter(|bits| bits % 8 == 0)
+            .is_some_and(|bits| begin.checked_add(bits / 8) == Some(end));
+        fits.then_some((begin, end)).ok_or_else(|| {
+            format!("the shape does not have the size of the data from {begin} to {end}")
+        })
+    }
+}
+
+impl<'de> Deserialize<'de> for Header {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Tensors;
+
+        impl<'de> Visitor<'de> for Tensors {
+            type Value = Header;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object of tensors")
+            }
+
+            fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Header, M::Error> {
+                let mut names = HashSet::new();
+                let mut places = Vec::new();
+                while let Some(name) = map.next_key::<String>()? {
+                    if name == "__metadata__" {
+                        map.next_value::<IgnoredAny>()?;
+                    } else {
+                        let place = map.next_value::<Tensor>()?.place();
+                        places.push(place.map_err(|why| {
+                            M::Error::custom(format!("tensor `{}`: {why}", name.escape_debug()))
+                        })?);
+                    }
+                    if names.contains(&name) {
+                        let twice = format!("`{}` stands there twice", name.escape_debug());
+                        return Err(M::Error::custom(twice));
+                    }
+                    names.insert(name);
+                }
+                Ok(Header(places))
+            }
+        }
+
+        from.deserialize_map(Tensors)
+    }
+}
