@@ -7,9 +7,6 @@ use serde::Deserialize;
 
 use super::{Check, ModelError};
 
-/// Settings of the architecture: Hugging Face's and Mistral's own.
-const ARCHITECTURE: [&str; 2] = ["config.json", "params.json"];
-
 /// Any of these is a tokenizer, or the part of it without which there is none.
 const TOKENIZERS: [&str; 7] = [
     "tokenizer.json",
@@ -37,7 +34,7 @@ pub(super) fn check(check: &Check<'_>, files: &[(BlobPath, u64)]) -> Result<(), 
     let names: BTreeSet<&str> = files.iter().map(|(path, _)| path.file_name()).collect();
     let has = |wanted: &[&str]| wanted.iter().any(|name| names.contains(name));
     let ends = |ending: &str| names.iter().any(|name| name.ends_with(ending));
-    if !has(&ARCHITECTURE) {
+    if !has(&["config.json"]) {
         return Err(not_whole("it has no config.json".to_owned()));
     }
     if !ends(".safetensors") && !ends(".gguf") {
