@@ -130,6 +130,11 @@ pub fn check_model(
     closure::check(&check, &list)
 }
 
+/// Whether a name, in lower case, ends in one of these.
+fn ends(name: &str, endings: &[&str]) -> bool {
+    endings.iter().any(|ending| name.ends_with(ending))
+}
+
 /// A check under way.
 struct Check<'a> {
     model: &'a ModelName,
@@ -147,7 +152,7 @@ impl Check<'_> {
                 why,
             });
         }
-        let names_code = name.ends_with(".py")
+        let names_code = ends(&name, &[".py"])
             || (SETTINGS.contains(&name.as_str()) && self.has_auto_map(path, size)?);
         if names_code && code == RemoteCode::Refused {
             return Err(ModelError::Code {
@@ -155,7 +160,7 @@ impl Check<'_> {
                 path: path.clone(),
             });
         }
-        if name.ends_with(".safetensors") {
+        if ends(&name, &[".safetensors"]) {
             let header = |limit| self.head(path, limit);
             safetensors::check(size, header)?.map_err(|why| self.damaged(path, why))?;
         }

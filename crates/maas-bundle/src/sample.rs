@@ -49,7 +49,7 @@ impl Sample {
 
     /// The same on so many volumes, at most as many as it has objects (9).
     pub fn on_volumes(epoch: u64, volumes: u32) -> Result<Self, TrustError> {
-        Self::assemble(epoch, volumes, PART_BYTES, Self::inputs())
+        Self::assemble(epoch, volumes, PART_BYTES, &Self::inputs())
     }
 
     /// The sample's volumes as verification takes them.
@@ -114,7 +114,7 @@ impl Sample {
         epoch: u64,
         volumes: u32,
         part_bytes: u64,
-        inputs: MemoryMedia,
+        inputs: &MemoryMedia,
     ) -> Result<Self, TrustError> {
         let now = Timestamp::from_second(NOW).expect("the constant is a time");
         let keys: Vec<_> = (1..=3).map(Self::key).collect();
@@ -127,7 +127,7 @@ impl Sample {
             .expect("the recipe of a sample is valid for epochs from 1 to 2^32");
         let order = Order {
             recipe: &recipe,
-            source: &inputs,
+            source: inputs,
             roots: std::slice::from_ref(&root),
             now,
             progress: &Silent,

@@ -1,11 +1,9 @@
 //! The models of a bundle, looked into once more on the host: a signature says who answers for a
 //! model, not that nothing in it runs.
 
-use std::{
-    fs::File,
-    io::{self, Read as _},
-};
+use std::io::{self, Read as _};
 
+use fs_err::File;
 use maas_bundle::{ModelFiles, RemoteCode, check_model};
 use maas_store::Store;
 use maas_types::{BillOfLading, BlobPath, ShippedModel};

@@ -35,7 +35,7 @@ const TAR: (usize, &[u8]) = (257, b"ustar");
 
 /// What is wrong with a file of this name (in lower case) that starts with these bytes.
 pub(super) fn objection(name: &str, start: &[u8]) -> Option<&'static str> {
-    let named = |endings: &[&str]| endings.iter().any(|ending| name.ends_with(ending));
+    let named = |endings: &[&str]| super::ends(name, endings);
     if named(&PICKLE_NAMES) || is_pickle(start) {
         return Some(PICKLE);
     }
@@ -51,7 +51,7 @@ pub(super) fn objection(name: &str, start: &[u8]) -> Option<&'static str> {
     let magic = MAGIC.iter().find(|(magic, _)| start.starts_with(magic));
     // A script that is called `.py` is judged as code that comes with the model.
     magic
-        .filter(|(magic, _)| *magic != b"#!" || !name.ends_with(".py"))
+        .filter(|(magic, _)| *magic != b"#!" || !named(&[".py"]))
         .map(|(_, why)| *why)
 }
 

@@ -18,7 +18,11 @@ use super::ModelError;
 const LARGEST_HEADER: u64 = 100_000_000;
 
 #[derive(Debug, Clone, Copy, Deserialize)]
-#[allow(non_camel_case_types, clippy::upper_case_acronyms)]
+#[expect(
+    non_camel_case_types,
+    clippy::upper_case_acronyms,
+    reason = "the names as the format writes them"
+)]
 enum Dtype {
     BOOL,
     F4,
@@ -146,39 +150,44 @@ impl Tensor {
     }
 }
 
-impl<'de> Deserialize<'de> for Header {
-    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        struct Tensors;
-
-        impl<'de> Visitor<'de> for Tensors {
-            type Value = Header;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object of tensors")
+impl Header {
+    fn read<'de, M: MapAccess<'de>>(mut map: M) -> Result<Self, M::Error> {
+        let mut names = HashSet::new();
+        let mut places = Vec::new();
+        while let Some(name) = map.next_key::<String>()? {
+            if name == "__metadata__" {
+                map.next_value::<IgnoredAny>()?;
+            } else {
+                let place = map.next_value::<Tensor>()?.place();
+                let named = |why| format!("tensor `{}`: {why}", name.escape_debug());
+                places.push(place.map_err(named).map_err(M::Error::custom)?);
             }
-
-            fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Header, M::Error> {
-                let mut names = HashSet::new();
-                let mut places = Vec::new();
-                while let Some(name) = map.next_key::<String>()? {
-                    if name == "__metadata__" {
-                        map.next_value::<IgnoredAny>()?;
-                    } else {
-                        let place = map.next_value::<Tensor>()?.place();
-                        places.push(place.map_err(|why| {
-                            M::Error::custom(format!("tensor `{}`: {why}", name.escape_debug()))
-                        })?);
-                    }
-                    if names.contains(&name) {
-                        let twice = format!("`{}` stands there twice", name.escape_debug());
-                        return Err(M::Error::custom(twice));
-                    }
-                    names.insert(name);
-                }
-                Ok(Header(places))
+            if let Some(name) = names.replace(name) {
+                let twice = format!("`{}` stands there twice", name.escape_debug());
+                return Err(M::Error::custom(twice));
             }
         }
+        Ok(Self(places))
+    }
+}
 
+impl<'de> Deserialize<'de> for Header {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         from.deserialize_map(Tensors)
+    }
+}
+
+/// Reads the header member by member, because a map would keep one of two with the same name.
+struct Tensors;
+
+impl<'de> Visitor<'de> for Tensors {
+    type Value = Header;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object of tensors")
+    }
+
+    fn visit_map<M: MapAccess<'de>>(self, map: M) -> Result<Header, M::Error> {
+        Header::read(map)
     }
 }

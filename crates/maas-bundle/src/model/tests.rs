@@ -132,116 +132,67 @@ fn code_travels_only_where_the_manifest_says_so() {
     judge(&with("config.json", br#"{"auto_map":null}"#)).unwrap();
 }
 
+fn assert_damaged(weights: Vec<u8>, want: &str) {
+    let (exit, text) = refused(&with("model.safetensors", weights));
+    assert_eq!(exit, Exit::Content, "{text}");
+    assert!(text.contains(want), "want {want}: {text}");
+}
+
 #[test]
-fn weights_whose_header_does_not_fit_their_bytes_are_damaged() {
-    let tensor = |text: &str| format!(r#"{{"a":{text}}}"#);
+fn a_header_that_is_none_is_damage() {
     let cases = [
         (Vec::new(), "too short"),
         (vec![1, 0, 0], "too short"),
         (weights("", 0), "does not begin with `{`"),
         (weights(" {}", 0), "does not begin with `{`"),
         (u64::MAX.to_le_bytes().to_vec(), "more than the 100000000"),
-        (100u64.to_le_bytes().to_vec(), "and the file only 8"),
+        (100_u64.to_le_bytes().to_vec(), "and the file only 8"),
         (weights("{}", 1), "its tensors have 0 bytes, and its data 1"),
         (weights("{]", 0), "its header is wrong"),
         (weights("{} x", 0), "its header is wrong"),
-        (
-            weights(
-                &tensor(r#"{"dtype":"F32","shape":[2],"data_offsets":[0,8]}"#),
-                7,
-            ),
-            "data 7",
-        ),
-        (
-            weights(
-                &tensor(r#"{"dtype":"F32","shape":[2],"data_offsets":[0,8]}"#),
-                9,
-            ),
-            "data 9",
-        ),
-        (
-            weights(
-                &tensor(r#"{"dtype":"F32","shape":[3],"data_offsets":[0,8]}"#),
-                8,
-            ),
-            "shape does not",
-        ),
-        (
-            weights(
-                &tensor(r#"{"dtype":"F4","shape":[3],"data_offsets":[0,1]}"#),
-                1,
-            ),
-            "shape does not",
-        ),
-        (
-            weights(
-                &tensor(r#"{"dtype":"F32","shape":[2],"data_offsets":[8,0]}"#),
-                8,
-            ),
-            "shape does not",
-        ),
-        (
-            weights(
-                &tensor(r#"{"dtype":"U8","shape":[2],"data_offsets":[1,3]}"#),
-                3,
-            ),
-            "begins at byte 1",
-        ),
-        (
-            weights(
-                &tensor(r#"{"dtype":"U8","shape":[4294967296,4294967296],"data_offsets":[0,0]}"#),
-                0,
-            ),
-            "shape does not",
-        ),
-        (
-            weights(
-                &tensor(r#"{"dtype":"U8","shape":[2],"data_offsets":[18446744073709551615,1]}"#),
-                3,
-            ),
-            "shape does not",
-        ),
-        (
-            weights(
-                &tensor(r#"{"dtype":"O","shape":[2],"data_offsets":[0,2]}"#),
-                2,
-            ),
-            "unknown variant",
-        ),
-        (
-            weights(
-                &tensor(r#"{"dtype":"U8","shape":[-2],"data_offsets":[0,2]}"#),
-                2,
-            ),
-            "invalid value",
-        ),
-        (
-            weights(
-                &tensor(r#"{"dtype":"U8","shape":[2],"data_offsets":[0,2],"x":1}"#),
-                2,
-            ),
-            "unknown field",
-        ),
-        (
-            weights(
-                r#"{"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"a":{"dtype":"U8","shape":[1],"data_offsets":[1,2]}}"#,
-                2,
-            ),
-            "`a` stands there twice",
-        ),
-        (
-            weights(
-                r#"{"a":{"dtype":"U8","shape":[2],"data_offsets":[0,2]},"b":{"dtype":"U8","shape":[2],"data_offsets":[1,3]}}"#,
-                3,
-            ),
-            "begins at byte 1 of the data, and the one before it ends at 2",
-        ),
     ];
     for (bytes, want) in cases {
-        let (exit, text) = refused(&with("model.safetensors", bytes));
-        assert_eq!(exit, Exit::Content, "{text}");
-        assert!(text.contains(want), "want {want}: {text}");
+        assert_damaged(bytes, want);
     }
+}
+
+#[test]
+fn a_tensor_that_is_not_where_or_what_it_says_is_damage() {
+    let place = |dtype: &str, shape: &str, offsets: &str| {
+        format!(r#""dtype":"{dtype}","shape":[{shape}],"data_offsets":[{offsets}]"#)
+    };
+    let cases = [
+        (place("F32", "2", "0,8"), 7, "data 7"),
+        (place("F32", "2", "0,8"), 9, "data 9"),
+        (place("F32", "3", "0,8"), 8, "shape does not"),
+        (place("F4", "3", "0,1"), 1, "shape does not"),
+        (place("F32", "2", "8,0"), 8, "shape does not"),
+        (place("U8", "2", "1,3"), 3, "begins at byte 1"),
+        (
+            place("U8", "4294967296,4294967296", "0,0"),
+            0,
+            "shape does not",
+        ),
+        (
+            place("U8", "2", "18446744073709551615,1"),
+            3,
+            "shape does not",
+        ),
+        (place("O", "2", "0,2"), 2, "unknown variant"),
+        (place("U8", "-2", "0,2"), 2, "invalid value"),
+        (place("U8", "2", "0,2") + r#","x":1"#, 2, "unknown field"),
+    ];
+    for (tensor, data, want) in cases {
+        assert_damaged(weights(&format!("{{\"a\":{{{tensor}}}}}"), data), want);
+    }
+    let two = |name: &str, first: &str, second: &str| {
+        format!("{{\"a\":{{{first}}},\"{name}\":{{{second}}}}}")
+    };
+    let twice = two("a", &place("U8", "1", "0,1"), &place("U8", "1", "1,2"));
+    assert_damaged(weights(&twice, 2), "`a` stands there twice");
+    let overlap = two("b", &place("U8", "2", "0,2"), &place("U8", "2", "1,3"));
+    let want = "begins at byte 1 of the data, and the one before it ends at 2";
+    assert_damaged(weights(&overlap, 3), want);
 }
 
 #[test]

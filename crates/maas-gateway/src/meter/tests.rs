@@ -1,6 +1,5 @@
 //! Frames as vLLM 0.32 sends them (recorded), one meter for each kind of stream.
 
-
 use super::*;
 use crate::{body::understand::understand, route::Scope, sse::Frames};
 
