@@ -83,6 +83,16 @@ fn a_whole_model_of_weights_settings_and_words_is_taken() {
 }
 
 #[test]
+fn weights_may_begin_with_what_looks_like_another_format() {
+    // Lengths of headers whose first bytes are the magic of a pickle, gzip, bzip2, a program, a script.
+    for length in [0x0280, 0x0580, 0x8b1f, 0x68_5a42, 0x5a4d, 0x2123] {
+        let padded = GOOD.to_owned() + &" ".repeat(length - GOOD.len());
+        let file = weights(&padded, 20);
+        judge(&with("model.safetensors", file)).unwrap_or_else(|e| panic!("{length:#x}: {e}"));
+    }
+}
+
+#[test]
 fn pickles_archives_and_programs_are_refused_under_any_name() {
     let mut tar = vec![0; 512];
     tar[257..262].copy_from_slice(b"ustar");

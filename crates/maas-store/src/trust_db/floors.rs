@@ -73,7 +73,8 @@ impl TrustDb {
     }
 
     /// The one way down: the keys behind the floors were replaced. Part of the transaction that
-    /// replaces them. The time stays.
+    /// replaces them. Only floors that start anew, from 0, are touched: another installation may have
+    /// raised the others since they were read. The time stays.
     pub(super) fn restart_floors(
         &self,
         transaction: &Transaction<'_>,
@@ -82,6 +83,7 @@ impl TrustDb {
         WHATS
             .into_iter()
             .zip(values(to))
+            .filter(|(_, value)| *value == 0)
             .try_for_each(|(what, value)| self.set_floor(transaction, what, value))
     }
 

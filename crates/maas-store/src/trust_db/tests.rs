@@ -65,7 +65,10 @@ fn floors_fall_with_the_keys_behind_them_and_only_together_with_a_new_root() {
     let host = host();
     let lock = lock(&host);
     let db = TrustDb::open(&lock).unwrap();
-    let absurd = floors(1 << 32, 1 << 32);
+    let absurd = Floors {
+        timestamp: 9,
+        ..floors(1 << 32, 1 << 32)
+    };
     db.raise_floors(&lock, 1, &absurd).unwrap();
     // A newer root alone lets nothing fall.
     assert!(db.raise_floors(&lock, 2, &floors(7, 7)).is_err());
@@ -76,8 +79,21 @@ fn floors_fall_with_the_keys_behind_them_and_only_together_with_a_new_root() {
         added: Timestamp::UNIX_EPOCH,
     };
     let stored = [stored];
-    db.add_roots(&lock, &stored, Some(&floors(0, 0))).unwrap();
-    assert_eq!(db.floors().unwrap(), floors(0, 0));
+    // Read before somebody else raised the timestamp to 9: that stays.
+    let recovered = Floors {
+        timestamp: 5,
+        ..floors(0, 0)
+    };
+    db.add_roots(&lock, &stored, Some(&recovered)).unwrap();
+    let timestamp = Floors {
+        timestamp: 9,
+        ..floors(0, 0)
+    };
+    assert_eq!(db.floors().unwrap(), timestamp);
+    let floors = |epoch, targets| Floors {
+        timestamp: 9,
+        ..floors(epoch, targets)
+    };
     db.raise_floors(&lock, 2, &floors(7, 7)).unwrap();
     // The same roots once more are not new: nothing falls.
     db.add_roots(&lock, &stored, Some(&floors(0, 0))).unwrap();
