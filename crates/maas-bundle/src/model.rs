@@ -4,7 +4,8 @@
 //! loaded (torch CVE-2025-32434, vLLM CVE-2025-24357); code that comes with the model; a safetensors
 //! header that claims more, less or other bytes than are there; a shard or tokenizer that is missing,
 //! which an engine would ask a hub for.
-//! Defences: files are judged by their first bytes and by their name, whichever is worse; code only
+//! Defences: files are judged by their first bytes and by their name, whichever is worse, but weights
+//! whose header is right to the last byte are weights; code only
 //! where the signed manifest allows it; headers are checked to the last byte; what an engine needs
 //! must be there. The same check runs when a bundle is built and again on the host, from its store.
 
