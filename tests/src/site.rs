@@ -126,7 +126,17 @@ impl Site {
     pub fn with_keys(self) -> Self {
         for who in ["ana", "bo", "cy"] {
             let key = format!("{who}.key");
-            self.run(&["key", "gen", "--out", &key, "--unsafe-without-passphrase"])
+            // Bo's key lies on a token, so to say: a root may list both kinds.
+            let algorithm = if who == "bo" { "p256" } else { "ed25519" };
+            self.run(&[
+                "key",
+                "gen",
+                "--out",
+                &key,
+                "--algorithm",
+                algorithm,
+                "--unsafe-without-passphrase",
+            ])
                 .ok();
         }
         self.run(&[

@@ -10,7 +10,7 @@ use camino::Utf8PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 pub(crate) use connected::{
-    BundleCommand, KeyCommand, NextRootArgs, PassphraseArgs, TrustCommand, TrustRootCommand,
+    BundleCommand, KeyAlgorithm, KeyCommand, NextRootArgs, PassphraseArgs, TrustCommand, TrustRootCommand,
 };
 pub(crate) use people::{KeysCommand, TeamCommand, TeamLimits, UsageArgs, UsageBy};
 pub(crate) use services::{QuickstartArgs, QuickstartEngine};

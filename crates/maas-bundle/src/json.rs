@@ -37,6 +37,18 @@ pub(crate) fn canonical<T: Serialize>(value: &T) -> Vec<u8> {
     bytes
 }
 
+/// The same of a document of somebody else; the error is a reason for people.
+pub(crate) fn canonical_value(value: &serde_json::Value) -> Result<Vec<u8>, String> {
+    let mut bytes = Vec::new();
+    let formatter = olpc_cjson::CanonicalFormatter::new();
+    value
+        .serialize(&mut serde_json::Serializer::with_formatter(
+            &mut bytes, formatter,
+        ))
+        .map_err(|error| plain(&error.to_string()))?;
+    Ok(bytes)
+}
+
 /// The one rendering of our own files: two spaces, members in the structure's order, a final newline.
 pub(crate) fn pretty<T: Serialize>(value: &T) -> Vec<u8> {
     let mut bytes = serde_json::to_vec_pretty(value).expect("our own structures are always JSON");

@@ -1,35 +1,41 @@
 //! Signing keys: who may say that a release is one.
 //!
-//! Ed25519 today. Key type and scheme are closed enums checked as a pair, so ECDSA P-256 is one more
-//! variant of [`PublicKey`] and never a confusion between two algorithms.
+//! Ed25519, or ECDSA on P-256 where a site's own hardware or rules ask for it. Key type and scheme are
+//! compared as a pair ([`object`]), so one algorithm is never taken for the other.
 
 use std::fmt;
 
-use aws_lc_rs::signature::{ED25519, UnparsedPublicKey};
+use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1, ED25519, UnparsedPublicKey};
 use maas_types::{Digest, DigestError, Exit};
 use pkcs8::{
-    LineEnding, ObjectIdentifier,
+    LineEnding,
     der::{Decode, EncodePem, asn1::BitStringRef},
-    spki::{AlgorithmIdentifierRef, SubjectPublicKeyInfoRef},
+    spki::SubjectPublicKeyInfoRef,
 };
 use serde::{Deserialize, Serialize};
 
+pub use algorithm::Algorithm;
+pub(crate) use object::{KeyObject, ListedKey};
 pub use private::{PrivateKey, Salt};
 
 use crate::{digest_of, json};
 
+mod algorithm;
+mod object;
 mod private;
 
-/// `id-Ed25519` (RFC 8410, 3).
-const ED25519_OID: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.101.112");
-
 const PUBLIC_LABEL: &str = "PUBLIC KEY";
+
+/// Octets of an uncompressed point of P-256 (SEC 1, 2.3.3): `04`, x, y.
+const P256_POINT: usize = 65;
 
 /// The public half of a signing key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum PublicKey {
     /// RFC 8032.
     Ed25519([u8; 32]),
+    /// FIPS 186-5, with SHA-256: the uncompressed point.
+    EcdsaP256([u8; P256_POINT]),
 }
 
 /// The id of a public key: SHA-256 of the canonical JSON of its object in `root.json` (TUF 4.2).
@@ -49,7 +55,9 @@ pub enum KeyError {
         label: &'static str,
     },
     /// A key for another algorithm.
-    #[error("this key is for algorithm {oid}; only Ed25519 (1.3.101.112) is supported")]
+    #[error(
+        "this key is for algorithm {oid}; only Ed25519 (1.3.101.112) and ECDSA on P-256 (1.2.840.10045.3.1.7) are supported"
+    )]
     Algorithm {
         /// Its object identifier.
         oid: String,
@@ -86,33 +94,6 @@ impl KeyError {
     }
 }
 
-/// A key's object in `root.json` (TUF 4.2), member for member.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct KeyObject {
-    keytype: KeyType,
-    keyval: KeyValue,
-    scheme: Scheme,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum KeyType {
-    Ed25519,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum Scheme {
-    Ed25519,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct KeyValue {
-    public: String,
-}
-
 // === impl PublicKey ===
 
 impl PublicKey {
@@ -132,83 +113,63 @@ impl PublicKey {
         }
         let spki = SubjectPublicKeyInfoRef::from_der(document.as_bytes())
             .map_err(|_| not_a_key.clone())?;
-        ed25519_only(&spki.algorithm)?;
         let raw = spki.subject_public_key.as_bytes().unwrap_or_default();
-        raw.try_into().map(Self::Ed25519).map_err(|_| not_a_key)
+        match Algorithm::of(&spki.algorithm)? {
+            Algorithm::Ed25519 => raw.try_into().map(Self::Ed25519).map_err(|_| not_a_key),
+            Algorithm::EcdsaP256 => raw.try_into().map(Self::EcdsaP256).map_err(|_| not_a_key),
+        }
     }
 
     /// Writes a `PUBLIC KEY` PEM file.
     pub fn to_pem(&self) -> String {
-        let Self::Ed25519(raw) = self;
         let spki = SubjectPublicKeyInfoRef {
-            algorithm: ED25519_ALGORITHM,
-            subject_public_key: BitStringRef::from_bytes(raw)
-                .expect("32 bytes are a bit string of whole bytes"),
+            algorithm: self.algorithm().identifier(),
+            subject_public_key: BitStringRef::from_bytes(self.octets())
+                .expect("whole bytes are a bit string"),
         };
         spki.to_pem(LineEnding::LF)
-            .expect("an algorithm without parameters and 32 bytes are always DER")
+            .expect("a known algorithm and some bytes are always DER")
+    }
+
+    /// What it is a key of.
+    pub const fn algorithm(&self) -> Algorithm {
+        match self {
+            Self::Ed25519(_) => Algorithm::Ed25519,
+            Self::EcdsaP256(_) => Algorithm::EcdsaP256,
+        }
     }
 
     /// The key's id in metadata.
     pub fn id(&self) -> SignerId {
-        SignerId(digest_of(&json::canonical(&KeyObject::from(self))))
+        SignerId::of(&KeyObject::from(self))
     }
 
     pub(crate) fn verify(&self, message: &[u8], signature: &[u8]) -> bool {
-        let Self::Ed25519(raw) = self;
-        UnparsedPublicKey::new(&ED25519, raw)
-            .verify(message, signature)
-            .is_ok()
-    }
-}
-
-impl From<&PublicKey> for KeyObject {
-    fn from(key: &PublicKey) -> Self {
-        let PublicKey::Ed25519(raw) = key;
-        Self {
-            keytype: KeyType::Ed25519,
-            keyval: KeyValue {
-                public: hex::encode(raw),
-            },
-            scheme: Scheme::Ed25519,
-        }
-    }
-}
-
-impl TryFrom<&KeyObject> for PublicKey {
-    type Error = &'static str;
-
-    /// The pair of key type and scheme decides; a new pair is a new arm here.
-    fn try_from(object: &KeyObject) -> Result<Self, &'static str> {
-        match (object.keytype, object.scheme) {
-            (KeyType::Ed25519, Scheme::Ed25519) => {
-                let mut raw = [0; 32];
-                hex::decode_to_slice(&object.keyval.public, &mut raw)
-                    .map_err(|_| "an ed25519 key is not 64 hex digits")?;
-                Ok(Self::Ed25519(raw))
+        let octets = self.octets();
+        match self {
+            Self::Ed25519(_) => UnparsedPublicKey::new(&ED25519, octets).verify(message, signature),
+            Self::EcdsaP256(_) => {
+                UnparsedPublicKey::new(&ECDSA_P256_SHA256_ASN1, octets).verify(message, signature)
             }
         }
+        .is_ok()
     }
-}
 
-const ED25519_ALGORITHM: AlgorithmIdentifierRef<'static> = AlgorithmIdentifierRef {
-    oid: ED25519_OID,
-    parameters: None,
-};
-
-fn ed25519_only(algorithm: &AlgorithmIdentifierRef<'_>) -> Result<(), KeyError> {
-    if algorithm.oid == ED25519_OID && algorithm.parameters.is_none() {
-        Ok(())
-    } else {
-        Err(KeyError::Algorithm {
-            oid: algorithm.oid.to_string(),
-        })
+    fn octets(&self) -> &[u8] {
+        match self {
+            Self::Ed25519(raw) => raw,
+            Self::EcdsaP256(point) => point,
+        }
     }
 }
 
 // === impl SignerId ===
 
 impl SignerId {
+    pub(crate) fn of(object: &KeyObject) -> Self {
+        Self(digest_of(&json::canonical(object)))
+    }
+
     /// The first 12 hex digits, for people.
     pub fn short(&self) -> String {
         self.0.short()

@@ -50,7 +50,7 @@ pub use build::{BuildError, Built, Order, build};
 pub use contents::{Report, verify_contents, verify_surroundings};
 pub use copy::{CopyError, copy};
 pub use inspect::{InspectedImage, InspectedModel, InspectedRoot, Inspection, inspect};
-pub use key::{KeyError, PrivateKey, PublicKey, Salt, SignerId};
+pub use key::{Algorithm, KeyError, PrivateKey, PublicKey, Salt, SignerId};
 pub use locate::{Located, LocatedBlob, MissingObject, Object, locate};
 pub use media::{
     Content, Entry, EntryKind, Media, MediaError, MediaFile, MediaPath, MediumName, MemoryMedia,
@@ -65,8 +65,8 @@ pub use recipe::{Recipe, RecipeError, RecipeImage, RecipeModel, parse_model_mani
 pub use source::{Source, SourceEntry, SourceError, SourceFile, SourceKind};
 pub use trust::{Expired, Floors, Trust, TrustError};
 pub use tuf::{
-    Fingerprint, FingerprintError, Handover, Role, RoleStatus, RootError, RootFile, SignError,
-    TrustedRoot,
+    Client, Fingerprint, FingerprintError, Handover, MetaFile, Renewal, Role, RoleStatus,
+    RootError, RootFile, SignError, TargetFile, TrustedRoot,
 };
 pub use verified::{AcceptedExpired, Bundle, Verified};
 pub use verify::{bundles_on, verify_metadata};

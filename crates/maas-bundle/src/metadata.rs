@@ -10,7 +10,10 @@ use crate::{
     EntryKind, Handover, Media, MediaError, MediaPath, PrivateKey, RoleStatus, RootFile, SignError,
     Sink, TrustError,
     read::read_capped,
-    tuf::{FileLength, Payload, Root, Signed, Snapshot, Targets, Timestamp, whole_seconds},
+    tuf::{
+        FileLength, MetaFile, Payload, Reading, Root, Signed, Snapshot, Targets, Timestamp,
+        whole_seconds,
+    },
 };
 
 /// Releases are for a year and a bit: whoever updates yearly is not locked out by a late month
@@ -83,10 +86,10 @@ impl Metadata {
         }
         let timestamp: Signed<Timestamp> =
             read_signed(media, &MediaPath::timestamp(bundle), SMALL_METADATA)?;
-        let version = timestamp.signed.snapshot().version;
+        let version = named(timestamp.signed.snapshot());
         let snapshot: Signed<Snapshot> =
             read_signed(media, &MediaPath::snapshot(bundle, version), SMALL_METADATA)?;
-        let version = snapshot.signed.targets().version;
+        let version = named(snapshot.signed.targets());
         let targets = read_signed(
             media,
             &MediaPath::targets(bundle, version),
@@ -226,11 +229,11 @@ impl Metadata {
     }
 
     pub(crate) fn snapshot_path(&self) -> MediaPath {
-        MediaPath::snapshot(&self.bundle, self.timestamp.signed.snapshot().version)
+        MediaPath::snapshot(&self.bundle, named(self.timestamp.signed.snapshot()))
     }
 
     pub(crate) fn targets_path(&self) -> MediaPath {
-        MediaPath::targets(&self.bundle, self.snapshot.signed.targets().version)
+        MediaPath::targets(&self.bundle, named(self.snapshot.signed.targets()))
     }
 
     fn previous_root(&self) -> Option<&RootFile> {
@@ -243,12 +246,19 @@ impl Metadata {
     }
 }
 
+/// The version of a file that a parsed bundle's file names.
+fn named(file: Option<&MetaFile>) -> u64 {
+    file.expect("a bundle's file that names nothing is malformed")
+        .version
+}
+
 fn read_signed<T: Payload>(
     media: &dyn Media,
     path: &MediaPath,
     limit: u64,
 ) -> Result<Signed<T>, TrustError> {
-    Signed::parse(path.as_str(), &read_capped(media, path, limit)?)
+    let bytes = read_capped(media, path, limit)?;
+    Signed::parse(path.as_str(), &bytes, Reading::Bundle)
 }
 
 /// The versions of the roots on a volume, without a gap. The names are only counted: what is opened

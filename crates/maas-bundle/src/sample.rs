@@ -9,9 +9,9 @@ use maas_types::{BundleId, PART_BYTES};
 use zeroize::Zeroizing;
 
 use crate::{
-    Bundle, Expired, Floors, Media, MemoryMedia, Order, PrivateKey, Recipe, RootFile, Silent, Sink,
-    Spread, Trust, TrustError, TrustedRoot, Verified, build::build_with, copy::copy_with,
-    verify::verify_with,
+    Algorithm, Bundle, Expired, Floors, Media, MemoryMedia, Order, PrivateKey, Recipe, RootFile,
+    Silent, Sink, Spread, Trust, TrustError, TrustedRoot, Verified, build::build_with,
+    copy::copy_with, verify::verify_with,
 };
 
 mod image;
@@ -49,7 +49,13 @@ impl Sample {
 
     /// The same on so many volumes, at most as many as it has objects (9).
     pub fn on_volumes(epoch: u64, volumes: u32) -> Result<Self, TrustError> {
-        Self::assemble(epoch, volumes, PART_BYTES, &Self::inputs())
+        Self::assemble(epoch, volumes, PART_BYTES, &Self::inputs(), Self::key)
+    }
+
+    /// One volume as of [`Sample::new`], with keys of another algorithm.
+    pub fn signed_with(epoch: u64, algorithm: Algorithm) -> Result<Self, TrustError> {
+        let key = |byte| PrivateKey::generate(algorithm, Zeroizing::new([byte; 32]));
+        Self::assemble(epoch, 1, PART_BYTES, &Self::inputs(), key)
     }
 
     /// The sample's volumes as verification takes them.
@@ -107,7 +113,7 @@ impl Sample {
 
     /// The key made of 32 times this byte.
     pub fn key(byte: u8) -> PrivateKey {
-        PrivateKey::generate(Zeroizing::new([byte; 32]))
+        PrivateKey::generate(Algorithm::Ed25519, Zeroizing::new([byte; 32]))
     }
 
     pub(crate) fn assemble(
@@ -115,9 +121,10 @@ impl Sample {
         volumes: u32,
         part_bytes: u64,
         inputs: &MemoryMedia,
+        key: impl Fn(u8) -> PrivateKey,
     ) -> Result<Self, TrustError> {
         let now = Timestamp::from_second(NOW).expect("the constant is a time");
-        let keys: Vec<_> = (1..=3).map(Self::key).collect();
+        let keys: Vec<_> = (1..=3).map(key).collect();
         let publics: Vec<_> = keys.iter().map(|key| *key.public()).collect();
         let mut root = RootFile::init(&publics, 2, now).expect("2 of 3 different keys");
         for key in &keys[..2] {

@@ -1,5 +1,8 @@
 //! The Update Framework 1.0, its four top-level roles, as far as one bundle on a medium needs them.
 //!
+//! [`workflow`] is the client workflow, over files that are parsed; bundles and foreign repositories
+//! ([`Client`]) both pass through it.
+//!
 //! Read side by side with the specification: each check has its numbered clause above it. What is
 //! stricter than the specification (FORMAT.md 4): our files have one rendering, so a changed byte
 //! that changes no meaning is found too; a signature by a key that the root does not list is
@@ -7,18 +10,23 @@
 
 use serde::{Deserialize, Serialize};
 
+pub use client::{Client, Renewal};
 pub use fingerprint::{Fingerprint, FingerprintError};
 pub(crate) use root::whole_seconds;
 pub use root::{Handover, RootError, RootFile, TrustedRoot};
 pub(crate) use schema::{FileLength, Root, Snapshot, Targets, Timestamp};
-pub(crate) use signed::{Payload, Signed};
+pub use schema::{MetaFile, TargetFile};
+pub(crate) use signed::{Payload, Reading, Signed};
 pub use signed::{RoleStatus, SignError};
+pub(crate) use workflow::Workflow;
 
+mod client;
 mod fingerprint;
 mod root;
 mod schema;
 mod signed;
 mod words;
+mod workflow;
 
 /// The highest version and the highest epoch (FORMAT.md 4.4). A stolen key could otherwise sign
 /// version 2^64 - 1 and so refuse every later bundle (fast-forward, TUF 5.3.11); nobody releases

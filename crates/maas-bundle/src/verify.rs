@@ -1,18 +1,20 @@
-//! From a medium to a [`Verified<Bundle>`]: the client workflow of TUF 5.3 to 5.7, clause by clause.
+//! From a medium to a [`Verified<Bundle>`]: the client workflow of TUF, whose clauses stand in
+//! `tuf/workflow.rs`, over the files of a medium.
 //!
-//! Threats: everything in TUF's "goals to protect against": arbitrary software, rollback,
-//! fast-forward, freeze, endless data, mix-and-match, wrong software, replaced roots. The defence
-//! against each stands under the clause that names it. Nothing is downloaded and nothing persisted
+//! Threats: everything in TUF's "goals to protect against", and what a medium adds: endless data,
+//! mixed volumes, another publisher's chain of roots. Nothing is downloaded and nothing persisted
 //! here: "download" is a capped read, "persist" is [`Bundle::next_floors`] and
 //! [`Bundle::new_roots`], which the store writes before the switch.
 
-use jiff::Timestamp as Instant;
 use maas_types::{BillOfLading, BundleId, PART_BYTES};
 
 use crate::{
-    AcceptedExpired, BillError, Bundle, EntryKind, Expired, Floors, Media, MediaError, MediaPath,
-    Metadata, Role, RootFile, Trust, TrustError, TrustedRoot, Verified, bill, draft::read_bill,
-    metadata::root_versions, read::read_capped, tuf::FileLength,
+    BillError, Bundle, EntryKind, Floors, Media, MediaError, MediaPath, Metadata, RootFile, Trust,
+    TrustError, TrustedRoot, Verified, bill,
+    draft::read_bill,
+    metadata::root_versions,
+    read::read_capped,
+    tuf::{FileLength, Workflow},
 };
 
 /// `bundle.json` of 100,000 files with long paths stays below (FORMAT.md 4.2).
@@ -44,10 +46,9 @@ pub(crate) fn verify_with(
     }
     let mut check = Check::start(trust);
     let new_roots = check.update_root(&metadata)?;
-    let recovered_floors = (check.floors != *trust.floors).then(|| check.floors.clone());
-    check.update_timestamp(&metadata)?;
-    check.update_snapshot(&metadata)?;
-    let named = check.update_targets(&metadata)?;
+    let floors = &check.workflow.floors;
+    let recovered_floors = (floors != trust.floors).then(|| floors.clone());
+    let named = check.update_others(&metadata)?;
     let bill_bytes = fetch_bill(media, &id, named)?;
     let bill = check.accept_bill(&id, &metadata, &bill_bytes, part_bytes)?;
     let next_floors = check.next_floors(&bill);
@@ -58,8 +59,8 @@ pub(crate) fn verify_with(
         new_roots,
         recovered_floors,
         next_floors,
-        signers: check.signers,
-        accepted_expired: check.accepted_expired,
+        signers: check.workflow.signers,
+        accepted_expired: check.workflow.accepted_expired,
         files: metadata.files(),
     }))
 }
@@ -155,26 +156,17 @@ fn fetch_bill(
 /// A verification under way.
 struct Check<'a> {
     trust: &'a Trust<'a>,
-    /// TUF 5.1: "Record the time at which the update began as the fixed update start time."
-    start: Instant,
-    root: TrustedRoot,
-    floors: Floors,
-    signers: Vec<(Role, Vec<crate::SignerId>)>,
-    accepted_expired: Option<AcceptedExpired>,
+    workflow: Workflow<'a>,
 }
 
 impl<'a> Check<'a> {
     fn start(trust: &'a Trust<'a>) -> Self {
+        // FORMAT.md 5.3: a clock that lags behind what was seen signed is not believed.
+        let start = trust.now.max(trust.floors.time);
+        let (root, floors) = (trust.root.clone(), trust.floors.clone());
         Self {
             trust,
-            // FORMAT.md 5.3: a clock that lags behind what was seen signed is not believed.
-            start: trust.now.max(trust.floors.time),
-            // TUF 5.2: "Load the trusted root metadata file. … Note that the expiration of the
-            // trusted root metadata file does not matter".
-            root: trust.root.clone(),
-            floors: trust.floors.clone(),
-            signers: Vec::new(),
-            accepted_expired: None,
+            workflow: Workflow::start(root, floors, start, trust.expired),
         }
     }
 
@@ -182,25 +174,19 @@ impl<'a> Check<'a> {
     fn update_root(&mut self, metadata: &Metadata) -> Result<Vec<TrustedRoot>, TrustError> {
         self.check_chain_on_medium(metadata)?;
         let mut new_roots = Vec::new();
+        let path = |version| MediaPath::root(metadata.bundle(), version);
         // "5.3.3. Try downloading version N+1 of the root metadata file … If this file is not
         // available … then go to step 5.3.10."
         for next in &metadata.roots {
-            if next.version() <= self.root.version() {
+            if next.version() <= self.workflow.root.version() {
                 continue;
             }
-            // 5.3.4 to 5.3.7 stand in `TrustedRoot::next`.
-            let path = MediaPath::root(metadata.bundle(), next.version());
-            let next = self.root.next(path.as_str(), next.clone())?;
-            self.recover_from_fast_forward(&next);
-            self.root = next.clone();
-            new_roots.push(next);
+            let file = path(next.version());
+            self.workflow.next_root(file.as_str(), next.clone())?;
+            new_roots.push(self.workflow.root.clone());
         }
-        // "5.3.10. Check for a freeze attack. The expiration timestamp in the trusted root metadata
-        // file MUST be higher than the fixed update start time."
-        let path = MediaPath::root(metadata.bundle(), self.root.version());
-        self.check_expiry(&path, self.root.expires())?;
-        let signed = self.root.status().signed;
-        self.signers.push((Role::Root, signed));
+        let newest = path(self.workflow.root.version());
+        self.workflow.end_of_roots(newest.as_str())?;
         Ok(new_roots)
     }
 
@@ -247,76 +233,22 @@ impl<'a> Check<'a> {
         })
     }
 
-    /// "5.3.11. If the timestamp and / or snapshot keys have been rotated, then delete the trusted
-    /// timestamp and snapshot metadata files. This is done in order to recover from fast-forward
-    /// attacks". The floor of targets stands in the deleted snapshot (5.5.5), so it goes with it; the
-    /// epoch is the targets' version, so its floor goes when the targets' keys have gone.
-    fn recover_from_fast_forward(&mut self, next: &TrustedRoot) {
-        let rotated = |role| self.root.root().is_rotated_in(next.root(), role);
-        if rotated(Role::Timestamp) || rotated(Role::Snapshot) {
-            self.floors.timestamp = 0;
-            self.floors.snapshot = 0;
-            self.floors.targets = 0;
-        }
-        if rotated(Role::Targets) {
-            self.floors.epoch = 0;
-        }
-    }
-
-    /// TUF 5.4.
-    fn update_timestamp(&mut self, metadata: &Metadata) -> Result<(), TrustError> {
+    /// TUF 5.4 to 5.6; 5.5.2 and 5.6.2 (hashes) do not apply, since ours name versions only. An equal
+    /// timestamp is the same bundle once more. Answers what the bill must be.
+    fn update_others(&mut self, metadata: &Metadata) -> Result<FileLength, TrustError> {
+        let Metadata {
+            timestamp,
+            snapshot,
+            targets,
+            ..
+        } = metadata;
         let path = metadata.timestamp_path();
-        let timestamp = &metadata.timestamp;
-        // "5.4.2. Check for an arbitrary software attack. The new timestamp metadata file MUST have
-        // been signed by a threshold of keys specified in the trusted root metadata file."
-        let signed = timestamp.verify(path.as_str(), self.root.root())?;
-        self.signers.push((Role::Timestamp, signed));
-        // "5.4.3.1. The version number of the trusted timestamp metadata file, if any, MUST be less
-        // than the version number of the new timestamp metadata file. … In case they are equal …
-        // This is normal and it shouldn't raise any error." Equal is the same bundle once more.
-        refuse_replay(&path, timestamp.signed.version, self.floors.timestamp)?;
-        // "5.4.3.2. The version number of the snapshot metadata file in the trusted timestamp
-        // metadata file, if any, MUST be less than or equal to its version number in the new
-        // timestamp metadata file."
-        let version = timestamp.signed.snapshot().version;
-        refuse_replay(&metadata.snapshot_path(), version, self.floors.snapshot)?;
-        // "5.4.4. Check for a freeze attack."
-        self.check_expiry(&path, timestamp.signed.expires)
-    }
-
-    /// TUF 5.5. 5.5.2 (hashes) does not apply: our timestamp names a version only.
-    fn update_snapshot(&mut self, metadata: &Metadata) -> Result<(), TrustError> {
+        let wanted = self.workflow.timestamp(path.as_str(), timestamp)?;
+        self.workflow.timestamp_expiry(path.as_str(), timestamp)?;
         let path = metadata.snapshot_path();
-        let snapshot = &metadata.snapshot;
-        // "5.5.3. Check for an arbitrary software attack."
-        let signed = snapshot.verify(path.as_str(), self.root.root())?;
-        self.signers.push((Role::Snapshot, signed));
-        // "5.5.4. Check against timestamp role's snapshot version. The version number of the new
-        // snapshot metadata file MUST match the version number listed in the trusted timestamp
-        // metadata."
-        let want = metadata.timestamp.signed.snapshot().version;
-        same_version(&path, snapshot.signed.version, want)?;
-        // "5.5.5. Check for a rollback attack. The version number of the targets metadata file … in
-        // the trusted snapshot metadata file, if any, MUST be less than or equal to its version
-        // number in the new snapshot metadata file."
-        let version = snapshot.signed.targets().version;
-        refuse_replay(&metadata.targets_path(), version, self.floors.targets)?;
-        // "5.5.6. Check for a freeze attack."
-        self.check_expiry(&path, snapshot.signed.expires)
-    }
-
-    /// TUF 5.6, without delegations. Answers what the bill must be.
-    fn update_targets(&mut self, metadata: &Metadata) -> Result<FileLength, TrustError> {
+        let wanted = self.workflow.snapshot(path.as_str(), snapshot, wanted)?;
         let path = metadata.targets_path();
-        let targets = &metadata.targets;
-        // "5.6.3. Check for an arbitrary software attack."
-        let signed = targets.verify(path.as_str(), self.root.root())?;
-        self.signers.push((Role::Targets, signed));
-        // "5.6.4. Check against snapshot role's targets version."
-        let want = metadata.snapshot.signed.targets().version;
-        same_version(&path, targets.signed.version, want)?;
-        // "5.6.5. Check for a freeze attack."
-        self.check_expiry(&path, targets.signed.expires)?;
+        self.workflow.targets(path.as_str(), targets, wanted)?;
         // "5.7.2. If there is no targets metadata about this target, abort the update cycle".
         targets.signed.bill().ok_or_else(|| TrustError::Malformed {
             file: path.as_str().to_owned(),
@@ -364,11 +296,11 @@ impl<'a> Check<'a> {
                 created: bill.created,
             }));
         }
-        if bill.epoch < self.floors.epoch {
+        if bill.epoch < self.workflow.floors.epoch {
             return Err(TrustError::OlderEpoch {
                 bundle: id.clone(),
                 epoch: bill.epoch,
-                floor: self.floors.epoch,
+                floor: self.workflow.floors.epoch,
             });
         }
         Ok(bill)
@@ -381,53 +313,10 @@ impl<'a> Check<'a> {
             timestamp: bill.epoch,
             snapshot: bill.epoch,
             targets: bill.epoch,
-            epoch: self.floors.epoch.max(bill.epoch),
-            time: self.floors.time.max(bill.created),
+            epoch: self.workflow.floors.epoch.max(bill.epoch),
+            time: self.workflow.floors.time.max(bill.created),
         }
     }
-
-    fn check_expiry(&mut self, path: &MediaPath, expires: Instant) -> Result<(), TrustError> {
-        if expires > self.start {
-            return Ok(());
-        }
-        let file = path.as_str().to_owned();
-        match self.trust.expired {
-            Expired::Refuse => Err(TrustError::Expired {
-                file,
-                expires,
-                now: self.start,
-            }),
-            Expired::Accept { reason } => {
-                self.accepted_expired.get_or_insert(AcceptedExpired {
-                    file,
-                    expires,
-                    reason: reason.clone(),
-                });
-                Ok(())
-            }
-        }
-    }
-}
-
-fn refuse_replay(path: &MediaPath, found: u64, floor: u64) -> Result<(), TrustError> {
-    if found >= floor {
-        return Ok(());
-    }
-    Err(TrustError::Replayed {
-        file: path.as_str().to_owned(),
-        found,
-        floor,
-    })
-}
-
-fn same_version(path: &MediaPath, found: u64, want: u64) -> Result<(), TrustError> {
-    if found == want {
-        return Ok(());
-    }
-    Err(TrustError::Malformed {
-        file: path.as_str().to_owned(),
-        reason: format!("it says version {found}, and version {want} was named"),
-    })
 }
 
 #[cfg(test)]

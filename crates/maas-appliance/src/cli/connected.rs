@@ -1,7 +1,7 @@
 //! Commands of the connected side and of the door: keys, trust, bundles.
 
 use camino::Utf8PathBuf;
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 
 use super::JsonArg;
 
@@ -13,12 +13,25 @@ pub(crate) enum KeyCommand {
         /// Where the private key goes
         #[arg(long, value_name = "FILE")]
         out: Utf8PathBuf,
+        /// What it signs with
+        #[arg(long, value_enum, default_value_t)]
+        algorithm: KeyAlgorithm,
         #[command(flatten)]
         passphrase: PassphraseArgs,
         /// Keep the private key in clear text, for rehearsals only
         #[arg(long, conflicts_with = "passphrase_file")]
         unsafe_without_passphrase: bool,
     },
+}
+
+/// What a key signs with.
+#[derive(Debug, Clone, Copy, Default, ValueEnum)]
+pub(crate) enum KeyAlgorithm {
+    /// Ed25519
+    #[default]
+    Ed25519,
+    /// ECDSA on P-256 with SHA-256, where rules or hardware ask for it
+    P256,
 }
 
 /// Where a passphrase comes from. Never from the command line: other users can read that.

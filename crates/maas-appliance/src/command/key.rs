@@ -3,13 +3,13 @@
 use std::{io::Write as _, os::unix::fs::OpenOptionsExt as _};
 
 use camino::Utf8Path;
-use maas_bundle::{PrivateKey, PublicKey};
+use maas_bundle::{Algorithm, PrivateKey, PublicKey};
 use maas_types::Exit;
 use zeroize::Zeroizing;
 
 use super::passphrase::{self, Purpose};
 use crate::{
-    cli::KeyCommand,
+    cli::{KeyAlgorithm, KeyCommand},
     error::{CommandError, CommandResult},
     output,
 };
@@ -18,10 +18,15 @@ use crate::{
 pub(super) fn run(command: KeyCommand) -> CommandResult {
     let KeyCommand::Gen {
         out,
+        algorithm,
         passphrase,
         unsafe_without_passphrase,
     } = command;
-    let key = PrivateKey::generate(random()?);
+    let algorithm = match algorithm {
+        KeyAlgorithm::Ed25519 => Algorithm::Ed25519,
+        KeyAlgorithm::P256 => Algorithm::EcdsaP256,
+    };
+    let key = PrivateKey::generate(algorithm, random()?);
     let pem = if unsafe_without_passphrase {
         key.unsafe_to_plain_pem()
     } else {
@@ -36,7 +41,7 @@ pub(super) fn run(command: KeyCommand) -> CommandResult {
         "Private key  {out}   (keep it; nobody else needs it)"
     ));
     output::words(&format!(
-        "Public key   {public}   id {}",
+        "Public key   {public}   id {}, {algorithm}",
         key.public().id().short()
     ));
     Ok(Exit::Done)

@@ -9,7 +9,7 @@ use crate::{Content, MemoryMedia, Silent, locate, sample::Sample};
 const PART_BYTES: u64 = 100;
 
 fn sample(volumes: u32) -> Sample {
-    Sample::assemble(7, volumes, PART_BYTES, &Sample::inputs()).unwrap()
+    Sample::assemble(7, volumes, PART_BYTES, &Sample::inputs(), Sample::key).unwrap()
 }
 
 /// Everything that a host would check, as findings; none when all is good.
@@ -280,7 +280,7 @@ proptest! {
         file in any::<prop::sample::Index>(),
     ) {
         let mut sample = sample(2);
-        let other = Sample::assemble(8, 2, PART_BYTES, &Sample::inputs().with("tiny/note.txt", &b"another"[..])).unwrap();
+        let other = Sample::assemble(8, 2, PART_BYTES, &Sample::inputs().with("tiny/note.txt", &b"another"[..]), Sample::key).unwrap();
         let volume = volume.index(2);
         let paths: Vec<_> = sample.media[volume].files.keys().cloned().collect();
         let path = file.get(&paths);

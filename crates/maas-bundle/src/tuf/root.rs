@@ -6,7 +6,7 @@ use std::{collections::BTreeSet, num::NonZeroU32};
 use jiff::{SignedDuration, Timestamp};
 use maas_types::Exit;
 
-use super::{Fingerprint, HIGHEST_VERSION, Role, RoleStatus, Root, SignError, Signed};
+use super::{Fingerprint, HIGHEST_VERSION, Reading, Role, RoleStatus, Root, SignError, Signed};
 use crate::{PrivateKey, PublicKey, SignerId, TrustError, digest_of};
 
 /// Roots outlive releases: a host that was in a cupboard for years must still find its way
@@ -123,7 +123,7 @@ impl RootFile {
 
     /// Parses a `root.json`. Checks its form, and no signature.
     pub fn parse(bytes: &[u8]) -> Result<Self, TrustError> {
-        Signed::parse("root.json", bytes).map(Self)
+        Self::parse_named("root.json", bytes)
     }
 
     /// Adds a signature. Whether something was added: a key that has signed changes nothing.
@@ -171,7 +171,7 @@ impl RootFile {
 
     /// What two people compare; the same before and after signing.
     pub fn fingerprint(&self) -> Fingerprint {
-        Fingerprint(digest_of(&self.0.canonical()))
+        Fingerprint(digest_of(self.0.canonical()))
     }
 
     /// How far it is signed by its own keys.
@@ -198,7 +198,11 @@ impl RootFile {
     }
 
     pub(crate) fn parse_named(file: &str, bytes: &[u8]) -> Result<Self, TrustError> {
-        Signed::parse(file, bytes).map(Self)
+        Self::read(file, bytes, Reading::Bundle)
+    }
+
+    pub(super) fn read(file: &str, bytes: &[u8], reading: Reading) -> Result<Self, TrustError> {
+        Signed::parse(file, bytes, reading).map(Self)
     }
 
     fn with_previous(&self, previous: Option<&Self>) -> Vec<Root> {

@@ -15,20 +15,40 @@ pub(crate) trait Payload: Serialize + DeserializeOwned + PartialEq {
     /// `_type`, `spec_version` and `version`.
     fn head(&self) -> (Role, &str, u64);
 
-    /// What the role's own members must hold to; the error is a reason for people.
+    /// What the role's own members must hold to in a bundle; the error is a reason for people.
     fn check(&self) -> Result<(), String>;
+
+    /// What they must hold to in any repository.
+    fn check_any(&self) -> Result<(), String> {
+        Ok(())
+    }
+}
+
+/// By which rules a file is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Reading {
+    /// FORMAT.md 4: one rendering, no strangers, nothing wrong beside what is right.
+    #[default]
+    Bundle,
+    /// TUF 1.0 as any repository may write it: unknown members are signed and not looked at,
+    /// signatures beyond the threshold may be anybody's and wrong.
+    Specification,
 }
 
 /// A metadata file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[expect(clippy::struct_field_names, reason = "the wire's own name (TUF 4.2)")]
 pub(crate) struct Signed<T> {
     signatures: Vec<Signature>,
     pub(crate) signed: T,
+    /// What is signed: the canonical JSON of `signed`, unknown members included.
+    #[serde(skip)]
+    message: Vec<u8>,
+    #[serde(skip)]
+    reading: Reading,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 struct Signature {
     keyid: SignerId,
     sig: Hex,
@@ -104,29 +124,26 @@ impl<T: Payload> Signed<T> {
     pub(crate) fn new(signed: T) -> Self {
         Self {
             signatures: Vec::new(),
+            message: json::canonical(&signed),
             signed,
+            reading: Reading::Bundle,
         }
     }
 
     /// Parses a file of this role. `file` is its name for messages. No signature is checked.
-    pub(crate) fn parse(file: &str, bytes: &[u8]) -> Result<Self, TrustError> {
+    pub(crate) fn parse(file: &str, bytes: &[u8], reading: Reading) -> Result<Self, TrustError> {
         let malformed = |reason: String| TrustError::Malformed {
             file: file.to_owned(),
             reason,
         };
-        let this: Self = json::strict(bytes).map_err(malformed)?;
-        let (role, spec_version, version) = this.signed.head();
-        if role != T::ROLE {
-            return Err(malformed(format!("it is a {role} file, not {}", T::ROLE)));
-        }
-        if !spec_version.starts_with("1.0.") {
-            let version = json::plain(spec_version);
-            return Err(malformed(format!("it follows TUF {version}, not 1.0")));
-        }
-        if !(1..=HIGHEST_VERSION).contains(&version) {
-            return Err(malformed(format!("version {version} is not possible")));
-        }
-        this.signed.check().map_err(malformed)?;
+        let mut this: Self = json::strict(bytes).map_err(malformed)?;
+        this.reading = reading;
+        this.check_head().map_err(malformed)?;
+        let check = match reading {
+            Reading::Bundle => this.signed.check(),
+            Reading::Specification => this.signed.check_any(),
+        };
+        check.map_err(malformed)?;
         let mut seen = BTreeSet::new();
         if let Some(key) = this.signers().find(|id| !seen.insert(*id)) {
             return Err(TrustError::DuplicateSigner {
@@ -134,16 +151,39 @@ impl<T: Payload> Signed<T> {
                 key,
             });
         }
-        if !this.signatures.is_sorted_by_key(|s| s.keyid) {
-            return Err(malformed("the signatures are not sorted by key".to_owned()));
-        }
-        // FORMAT.md 4.3: one rendering, so that a changed byte without meaning is found as well.
-        if this.render() != bytes {
-            return Err(malformed(
-                "it is not written as this format writes it".to_owned(),
-            ));
+        match reading {
+            Reading::Bundle => this.check_rendering(bytes).map_err(malformed)?,
+            Reading::Specification => this.message = signed_part(bytes).map_err(malformed)?,
         }
         Ok(this)
+    }
+
+    fn check_head(&self) -> Result<(), String> {
+        let (role, spec_version, version) = self.signed.head();
+        if role != T::ROLE {
+            return Err(format!("it is a {role} file, not {}", T::ROLE));
+        }
+        if !spec_version.starts_with("1.0.") && spec_version != "1.0" {
+            let version = json::plain(spec_version);
+            return Err(format!("it follows TUF {version}, not 1.0"));
+        }
+        if !(1..=HIGHEST_VERSION).contains(&version) {
+            return Err(format!("version {version} is not possible"));
+        }
+        Ok(())
+    }
+
+    /// FORMAT.md 4.3: one rendering, so that a changed byte without meaning is found as well, and with
+    /// it every member that is not ours.
+    fn check_rendering(&mut self, bytes: &[u8]) -> Result<(), String> {
+        if !self.signatures.is_sorted_by_key(|s| s.keyid) {
+            return Err("the signatures are not sorted by key".to_owned());
+        }
+        if self.render() != bytes {
+            return Err("it is not written as this format writes it".to_owned());
+        }
+        self.message = json::canonical(&self.signed);
+        Ok(())
     }
 
     /// The file's bytes.
@@ -152,8 +192,8 @@ impl<T: Payload> Signed<T> {
     }
 
     /// What is signed.
-    pub(crate) fn canonical(&self) -> Vec<u8> {
-        json::canonical(&self.signed)
+    pub(crate) fn canonical(&self) -> &[u8] {
+        &self.message
     }
 
     /// "… MUST have been signed by a THRESHOLD of keys specified in the trusted root metadata file"
@@ -176,7 +216,8 @@ impl<T: Payload> Signed<T> {
                 .any(|root| root.keys_of(T::ROLE).keyids.contains(id))
         };
         let keys: Vec<_> = self.signers().filter(|id| !listed(id)).collect();
-        if keys.is_empty() {
+        // Signatures that do not count "SHOULD" be ignored elsewhere; on a stick they are a question.
+        if keys.is_empty() || self.reading == Reading::Specification {
             return Ok(());
         }
         Err(TrustError::UnknownSigners {
@@ -185,7 +226,7 @@ impl<T: Payload> Signed<T> {
         })
     }
 
-    /// Counts the distinct keys of `root` that have signed; any wrong signature is an error.
+    /// Counts the distinct keys of `root` that have signed; in a bundle any wrong signature is an error.
     pub(crate) fn verify_threshold(
         &self,
         file: &str,
@@ -193,14 +234,17 @@ impl<T: Payload> Signed<T> {
     ) -> Result<Vec<SignerId>, TrustError> {
         let status = self.status(root);
         let listed = &root.keys_of(T::ROLE).keyids;
-        if let Some(key) = status.wrong.iter().find(|id| listed.contains(id)) {
+        let wrong = status.wrong.iter().find(|id| listed.contains(id));
+        if let (Some(key), Reading::Bundle) = (wrong, self.reading) {
             return Err(TrustError::BadSignature {
                 file: file.to_owned(),
                 key: *key,
             });
         }
         let RoleKeys { threshold, .. } = root.keys_of(T::ROLE);
-        if (status.signed.len() as u64) < u64::from(threshold.get()) {
+        // A foreign root may list one key under two ids; it is one key all the same (CVE-2020-6174).
+        let distinct: BTreeSet<_> = status.signed.iter().map(|id| root.key(id)).collect();
+        if (distinct.len() as u64) < u64::from(threshold.get()) {
             return Err(TrustError::Threshold {
                 file: file.to_owned(),
                 need: *threshold,
@@ -220,12 +264,11 @@ impl<T: Payload> Signed<T> {
     /// predecessor.
     pub(crate) fn status_beside(&self, root: &Root, other: Option<&Root>) -> RoleStatus {
         let RoleKeys { keyids, threshold } = root.keys_of(T::ROLE);
-        let message = self.canonical();
         let is_right = |signature: &Signature, root: &Root| {
             root.keys_of(T::ROLE).keyids.contains(&signature.keyid)
                 && root
                     .key(&signature.keyid)
-                    .is_some_and(|key| key.verify(&message, &signature.sig.0))
+                    .is_some_and(|key| key.verify(&self.message, &signature.sig.0))
         };
         let (right, others): (Vec<_>, Vec<_>) = self
             .signatures
@@ -261,7 +304,7 @@ impl<T: Payload> Signed<T> {
             .any(|root| root.keys_of(T::ROLE).keyids.contains(&keyid));
         let signature = Signature {
             keyid,
-            sig: Hex(key.sign(&self.canonical())),
+            sig: Hex(key.sign(&self.message)),
         };
         listed && self.put(signature)
     }
@@ -285,7 +328,7 @@ impl<T: Payload> Signed<T> {
                 root.keys_of(T::ROLE).keyids.contains(&signature.keyid)
                     && root
                         .key(&signature.keyid)
-                        .is_some_and(|key| key.verify(&message, &signature.sig.0))
+                        .is_some_and(|key| key.verify(message, &signature.sig.0))
             })
         };
         if let Some(wrong) = other.signatures.iter().find(|s| !is_right(s)) {
@@ -320,6 +363,12 @@ impl<T: Payload> Signed<T> {
             }
         }
     }
+}
+
+/// The canonical JSON of a file's `signed` part, whatever is in it.
+fn signed_part(bytes: &[u8]) -> Result<Vec<u8>, String> {
+    let file: serde_json::Value = json::strict(bytes)?;
+    json::canonical_value(&file["signed"])
 }
 
 impl TryFrom<String> for Hex {
