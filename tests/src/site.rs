@@ -137,7 +137,7 @@ impl Site {
                 algorithm,
                 "--unsafe-without-passphrase",
             ])
-                .ok();
+            .ok();
         }
         self.run(&[
             "trust",

@@ -10,7 +10,8 @@ use camino::Utf8PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 pub(crate) use connected::{
-    BundleCommand, KeyAlgorithm, KeyCommand, NextRootArgs, PassphraseArgs, TrustCommand, TrustRootCommand,
+    BundleCommand, KeyAlgorithm, KeyCommand, NextRootArgs, PassphraseArgs, TrustCommand,
+    TrustRootCommand,
 };
 pub(crate) use people::{KeysCommand, TeamCommand, TeamLimits, UsageArgs, UsageBy};
 pub(crate) use services::{QuickstartArgs, QuickstartEngine};
