@@ -102,7 +102,16 @@ mod tests {
             "UNKNOWN",
             " \n\nMIT License\n\nCopyright",
         ];
-        insta::assert_snapshot!(given.map(json).join("\n"), @"");
+        insta::assert_snapshot!(given.map(json).join("\n"), @r#"
+        [{"license":{"id":"MIT","acknowledgement":"declared"}}]
+        [{"license":{"id":"GPL-2.0","acknowledgement":"declared"}}]
+        [{"expression":"MIT OR Apache-2.0","acknowledgement":"declared"}]
+        [{"expression":"LicenseRef-Gemma","acknowledgement":"declared"}]
+        [{"license":{"name":"BSD-2-Clause BSD-3-Clause","acknowledgement":"declared"}}]
+        [{"license":{"name":"The Vendor Licence, version 2","acknowledgement":"declared"}}]
+        []
+        [{"license":{"name":"MIT License","acknowledgement":"declared"}}]
+        "#);
     }
 
     #[test]

@@ -62,6 +62,6 @@ mod tests {
         let serial = Subject::Image(digest).serial_number();
         assert_eq!(serial, Subject::Image(digest).serial_number());
         assert_ne!(serial, Subject::Model(digest).serial_number());
-        insta::assert_snapshot!(serial, @"");
+        insta::assert_snapshot!(serial, @"urn:uuid:b330c04b-5f5c-8305-bd95-1768a4f2eb2a");
     }
 }
