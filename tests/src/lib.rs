@@ -1,5 +1,6 @@
 //! What the end-to-end tests share: where the repository is, and the binary under test.
 
+mod attacks;
 mod https;
 mod running;
 mod site;
@@ -8,6 +9,7 @@ use std::{process::Command, sync::OnceLock};
 
 use camino::{Utf8Path, Utf8PathBuf};
 
+pub use attacks::{Attack, Verdict};
 pub use https::{Answer, Https, Streaming};
 pub use running::{EngineUnderTest, Running};
 pub use site::{PATIENCE, Ran, Service, Site};

@@ -9,6 +9,7 @@ mod raw;
 use std::net::{IpAddr, SocketAddr};
 
 use camino::{Utf8Path, Utf8PathBuf};
+use maas_install::Policy;
 use maas_types::{EngineKind, Exit};
 
 pub(crate) use problem::ConfigProblem;
@@ -25,6 +26,7 @@ pub(crate) struct Config {
     pub(crate) metrics: SocketAddr,
     pub(crate) engines: Engines,
     pub(crate) gpus: Gpus,
+    pub(crate) policy: Policy,
 }
 
 /// What the host is called.

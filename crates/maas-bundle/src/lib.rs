@@ -57,7 +57,9 @@ pub use media::{
     Sink, SinkFile,
 };
 pub use metadata::{Metadata, MetadataFile};
-pub use model::{ModelError, ModelFiles, RemoteCode, check_model};
+pub use model::{
+    ModelError, ModelFiles, RemoteCode, check_arrived_models, check_model, check_models,
+};
 pub use problem::{Fault, Problem};
 pub use progress::{Phase, Progress, Silent};
 pub use reader::{HashingReader, Mismatch, digest_of};

@@ -11,12 +11,15 @@
 
 use std::io;
 
-use maas_types::{BlobPath, ModelName};
+use maas_types::{BillOfLading, BlobPath, Digest, ModelManifest, ModelName, ShippedModel};
 use serde::de::IgnoredAny;
 
+mod arrived;
 mod closure;
 mod opaque;
 mod safetensors;
+
+pub use arrived::check_arrived_models;
 
 /// Read of the start of each file: enough for every magic number, the last of which is a tar's.
 const HEAD: u64 = 512;
@@ -78,7 +81,7 @@ pub enum ModelError {
     /// Code that comes with the model.
     #[error(
         "`{path}` of model `{model}` is or names code that comes with the model, which its manifest does \
-         not allow"
+         not allow (`remote_code = true`)"
     )]
     Code {
         /// The model.
@@ -113,6 +116,54 @@ impl ModelError {
             Self::Read { .. } => maas_types::Exit::Failed,
             Self::Dangerous { .. } | Self::Code { .. } => maas_types::Exit::Policy,
             Self::Damaged { .. } | Self::NotWhole { .. } => maas_types::Exit::Content,
+        }
+    }
+}
+
+/// Checks every model of a bill. `head` reads the first bytes of a blob, at most so many.
+pub fn check_models(
+    bill: &BillOfLading,
+    head: &dyn Fn(&Digest, u64) -> io::Result<Vec<u8>>,
+) -> Result<(), ModelError> {
+    bill.models.iter().try_for_each(|model| {
+        let files = Shipped { bill, model, head };
+        check_model(
+            &model.manifest.name,
+            &files,
+            RemoteCode::of(&model.manifest),
+        )
+    })
+}
+
+/// A model as a bill ships it: its files are blobs.
+struct Shipped<'a> {
+    bill: &'a BillOfLading,
+    model: &'a ShippedModel,
+    head: &'a dyn Fn(&Digest, u64) -> io::Result<Vec<u8>>,
+}
+
+impl ModelFiles for Shipped<'_> {
+    fn list(&self) -> Vec<(BlobPath, u64)> {
+        let size = |blob| self.bill.blob(blob).map_or(0, |blob| blob.size);
+        let files = self.model.files.iter();
+        files
+            .map(|file| (file.path.clone(), size(&file.blob)))
+            .collect()
+    }
+
+    fn head(&self, path: &BlobPath, limit: u64) -> io::Result<Vec<u8>> {
+        let file = self.model.files.iter().find(|file| file.path == *path);
+        (self.head)(&file.ok_or(io::ErrorKind::NotFound)?.blob, limit)
+    }
+}
+
+impl RemoteCode {
+    /// What a model's manifest says.
+    pub fn of(manifest: &ModelManifest) -> Self {
+        if manifest.remote_code {
+            Self::Allowed
+        } else {
+            Self::Refused
         }
     }
 }

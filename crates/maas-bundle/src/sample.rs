@@ -14,6 +14,7 @@ use crate::{
     copy::copy_with, verify::verify_with,
 };
 
+mod forge;
 mod image;
 
 /// When samples are built and signed: 2026-11-22T12:00:00Z.

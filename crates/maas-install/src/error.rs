@@ -29,6 +29,12 @@ pub enum InstallError {
         /// What failed, each in one sentence.
         failures: Vec<String>,
     },
+    /// The site's policy refuses the bundle. Found out before the first write.
+    #[error("{text}")]
+    Refused {
+        /// What it refuses.
+        text: String,
+    },
     /// The volumes are not as they were signed. Found out before the first write.
     #[error("the media are not as they were signed: {}", sentences(.0))]
     Altered(Box<Report>),
@@ -112,6 +118,7 @@ impl InstallError {
             Self::Model(error) => error.exit(),
             Self::NoSpace(_) => Exit::NoSpace,
             Self::Unfit { .. } => Exit::HostCheck,
+            Self::Refused { .. } => Exit::Policy,
             Self::Altered(report) => report.exit(),
             Self::Missing(_) => Exit::Medium,
             Self::Fact { .. } | Self::Pepper { .. } | Self::Random(_) => Exit::Failed,

@@ -10,6 +10,13 @@ use sysinfo::{MemoryRefreshKind, RefreshKind, System};
 
 use crate::InstallError;
 
+/// What this site takes beyond what is signed: the operator's own settings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub struct Policy {
+    /// Whether code that comes with a model may run here, if the model's manifest allows it too.
+    pub remote_code: bool,
+}
+
 /// What is known about the host and about what of the bundle is here already.
 #[derive(Debug, Clone, Serialize)]
 pub struct Facts {
@@ -33,6 +40,8 @@ pub struct Facts {
     pub missing: Option<MissingBytes>,
     /// Everything on the volumes but the blobs, compared with what was signed.
     pub surroundings: Report,
+    /// What this site takes.
+    pub policy: Policy,
 }
 
 /// The machine and the disk of its state folder.
@@ -88,6 +97,7 @@ impl Facts {
         bundle: &Verified<Bundle>,
         media: &[&dyn Media],
         gpus: Option<GpuInventory>,
+        policy: Policy,
     ) -> Result<Self, InstallError> {
         let store = Store::new(layout);
         let all = Generation::list(layout)?;
@@ -113,6 +123,7 @@ impl Facts {
             blobs: blobs(&store, db, bundle)?,
             missing: store.missing(db, bundle, &locate(bundle, media)?, media)?,
             surroundings: verify_surroundings(bundle, media, &Silent),
+            policy,
         })
     }
 }

@@ -18,7 +18,7 @@ pub mod trust;
 
 pub use apply::{Event, apply, rollback};
 pub use error::{InstallError, Shortage};
-pub use facts::{Facts, Host};
+pub use facts::{Facts, Host, Policy};
 pub use identity::{CaAction, Ensured, Identity, IdentityError, LeafAction, LeafReason, Site};
 pub use pepper::{Pepper, ensure_pepper};
 pub use plan::{Needs, Plan, Step};

@@ -1,53 +1,24 @@
 //! The models of a bundle, looked into once more on the host: a signature says who answers for a
 //! model, not that nothing in it runs.
 
-use std::io::{self, Read as _};
+use std::io::Read as _;
 
 use fs_err::File;
-use maas_bundle::{ModelFiles, RemoteCode, check_model};
+use maas_bundle::check_models;
 use maas_store::Store;
-use maas_types::{BillOfLading, BlobPath, ShippedModel};
+use maas_types::BillOfLading;
 
 use crate::InstallError;
 
-/// A model whose files lie in the store, each under its digest.
-struct InStore<'a> {
-    store: &'a Store,
-    bill: &'a BillOfLading,
-    model: &'a ShippedModel,
-}
-
-impl ModelFiles for InStore<'_> {
-    fn list(&self) -> Vec<(BlobPath, u64)> {
-        let files = self.model.files.iter();
-        files
-            .map(|file| {
-                let blob = self.bill.blob(&file.blob);
-                (file.path.clone(), blob.map_or(0, |blob| blob.size))
-            })
-            .collect()
-    }
-
-    fn head(&self, path: &BlobPath, limit: u64) -> io::Result<Vec<u8>> {
-        let file = self.model.files.iter().find(|file| file.path == *path);
-        let file = file.ok_or(io::ErrorKind::NotFound)?;
-        let mut bytes = Vec::new();
-        let blob = File::open(self.store.path(&file.blob))?;
-        blob.take(limit).read_to_end(&mut bytes)?;
-        Ok(bytes)
-    }
-}
-
 /// Checks every model of a bundle whose blobs are all stored.
 pub(crate) fn check(store: &Store, bill: &BillOfLading) -> Result<(), InstallError> {
-    bill.models.iter().try_for_each(|model| {
-        let files = InStore { store, bill, model };
-        Ok(check_model(
-            &model.manifest.name,
-            &files,
-            RemoteCode::Refused,
-        )?)
-    })
+    Ok(check_models(bill, &|blob, limit| {
+        let mut bytes = Vec::new();
+        File::open(store.path(blob))?
+            .take(limit)
+            .read_to_end(&mut bytes)?;
+        Ok(bytes)
+    })?)
 }
 
 #[cfg(test)]

@@ -233,6 +233,11 @@ impl<'a> Plan<'a> {
             }
             .into());
         }
+        if let Some(finding) = failed().find(|finding| finding.exit() == Exit::Policy) {
+            return Err(InstallError::Refused {
+                text: finding.text.clone(),
+            });
+        }
         if !self.facts.surroundings.is_good() {
             let report = self.facts.surroundings.clone();
             return Err(InstallError::Altered(Box::new(report)));

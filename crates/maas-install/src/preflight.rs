@@ -58,6 +58,7 @@ impl Finding {
             (Level::Fail, "P-MEDIA") => Exit::Medium,
             (Level::Fail, "P-CONTENT") => Exit::Content,
             (Level::Fail, "P-EPOCH") => Exit::Stale,
+            (Level::Fail, "P-CODE") => Exit::Policy,
             (Level::Fail, _) => Exit::HostCheck,
         }
     }
@@ -75,6 +76,7 @@ pub fn preflight(facts: &Facts, bill: &BillOfLading) -> Vec<Finding> {
         volumes(facts, &needs),
         surroundings(facts),
         epoch(facts, bill),
+        code(facts, bill),
         generations(facts),
         memory(facts, bill),
         gpus(facts, bill),
@@ -214,6 +216,35 @@ fn epoch(facts: &Facts, bill: &BillOfLading) -> Finding {
         floor => format!("epoch {epoch} is newer than {floor}"),
     };
     Finding::pass("P-EPOCH", text)
+}
+
+/// Code that comes with a model runs with the engine's rights: the signers allow it, and the site must
+/// too.
+fn code(facts: &Facts, bill: &BillOfLading) -> Finding {
+    let models = bill.models.iter().map(|model| &model.manifest);
+    let with_code: Vec<_> = models
+        .filter(|manifest| manifest.remote_code)
+        .map(|manifest| format!("`{}`", manifest.name))
+        .collect();
+    let text = match with_code.len() {
+        0 => "no model comes with code of its own".to_owned(),
+        _ => format!("code comes with {}", with_code.join(", ")),
+    };
+    match (with_code.is_empty(), facts.policy.remote_code) {
+        (true, _) => Finding::pass("P-CODE", text),
+        (false, true) => Finding::bad(
+            "P-CODE",
+            Level::Warn,
+            format!("{text}, and this site lets it run"),
+            "to refuse it, set remote_code = false under [policy]",
+        ),
+        (false, false) => Finding::bad(
+            "P-CODE",
+            Level::Fail,
+            format!("{text}, and this site does not let it run"),
+            "read the code; to let it run, set remote_code = true under [policy] in appliance.toml",
+        ),
+    }
 }
 
 fn generations(facts: &Facts) -> Finding {

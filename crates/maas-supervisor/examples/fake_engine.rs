@@ -80,6 +80,7 @@ async fn supervise(root: &str, vllm: Utf8PathBuf, folder: Utf8PathBuf) -> ExitCo
         appliance: Utf8PathBuf::try_from(std::env::current_exe().expect("a path")).expect("UTF-8"),
         simulate: None,
         stop_engines: StopEngines::Never,
+        remote_code: false,
         drain_seconds: 10,
     };
     let wishes = Wishes {

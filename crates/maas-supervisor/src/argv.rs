@@ -39,6 +39,10 @@ pub(crate) enum ArgvError {
         "the manifest of `{model}` asks for {replicas} replicas, and one host takes at most {MOST_REPLICAS}"
     )]
     Replicas { model: ModelName, replicas: u32 },
+    #[error(
+        "code comes with `{model}`, and this site does not let it run (`remote_code` under [policy])"
+    )]
+    RemoteCode { model: ModelName },
     #[error("an argument of `{model}` holds a zero byte")]
     ZeroByte { model: ModelName },
     #[error(
@@ -52,7 +56,7 @@ const OURS: &str = "which the appliance sets itself";
 const NETWORK: &str = "but engines speak plain HTTP on a Unix socket and nothing else";
 const CONTENT: &str = "which would write what clients say into the log";
 
-const CODE: &str = "which would run code that came with the model";
+const CODE: &str = "which would run code that came with the model (`remote_code = true` says so)";
 
 /// Flags of `vllm serve` that a manifest may not have, and why.
 const REFUSED: [(&str, &str); 40] = [
@@ -174,6 +178,11 @@ pub(crate) fn spec(
     berth: &Berth<'_>,
 ) -> Result<EngineSpec, ArgvError> {
     check(wish)?;
+    if wish.manifest.remote_code && !settings.remote_code {
+        return Err(ArgvError::RemoteCode {
+            model: wish.manifest.name.clone(),
+        });
+    }
     let id = berth.id;
     let socket = layout.engine_socket(id);
     if socket.as_str().len() > Layout::LONGEST_SOCKET {
@@ -341,6 +350,9 @@ fn arguments(settings: &Settings, wish: &Wish, socket: &Utf8Path, place: &Place)
         if let Some(memory) = manifest.engine.gpu_memory {
             args.extend(["--gpu-memory-utilization".to_owned(), share(memory, *total)]);
         }
+    }
+    if manifest.remote_code {
+        args.push("--trust-remote-code".to_owned());
     }
     args.extend(manifest.engine.args.iter().cloned());
     args

@@ -22,6 +22,8 @@ pub struct Settings {
     pub simulate: Option<String>,
     /// What becomes of the engines when the supervisor is told to stop.
     pub stop_engines: StopEngines,
+    /// Whether this site lets code run that comes with a model whose manifest allows it.
+    pub remote_code: bool,
     /// How long an engine that was told to stop may finish what it has, seconds.
     pub drain_seconds: u64,
 }

@@ -24,8 +24,17 @@ pub struct ModelManifest {
     pub task: Task,
     /// Longest prompt plus answer, in tokens; the engine gets it as `--max-model-len`.
     pub context: u64,
+    /// Whether code that comes with the model (`*.py`, `auto_map`) may travel and run. A site must
+    /// allow it too (`[policy] remote_code`).
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub remote_code: bool,
     /// How it is run.
     pub engine: EngineSettings,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 /// What a model is for, and so which routes it answers.

@@ -71,7 +71,8 @@ pub(super) fn run(args: &InstallArgs, layout: &Layout) -> CommandResult {
         ));
     }
     let gpus = published(&layout.gpu_inventory())?;
-    let facts = Facts::gather(layout, db.as_ref(), &bundle, &media, gpus)?;
+    let config = super::config(layout)?;
+    let facts = Facts::gather(layout, db.as_ref(), &bundle, &media, gpus, config.policy)?;
     // Closed before the lock is taken and the database is opened for writing.
     drop(db);
     let plan = Plan::new(facts, &bundle);
@@ -80,7 +81,6 @@ pub(super) fn run(args: &InstallArgs, layout: &Layout) -> CommandResult {
         return dry_run(&plan, args.json.format());
     }
     plan.ready()?;
-    let config = super::config(layout)?;
     let lock = Lock::acquire(layout, &holder("install"))?;
     // Before anything is switched: a generation without a certificate would serve nobody.
     let site = Site {

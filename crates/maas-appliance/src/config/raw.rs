@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use maas_install::Policy;
 use maas_keys::SiteTimeZone;
 use maas_types::EngineKind;
 use serde::Deserialize;
@@ -18,6 +19,7 @@ pub(super) struct RawConfig {
     metrics: RawListener,
     engines: RawEngines,
     gpus: RawGpus,
+    policy: RawPolicy,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -49,6 +51,12 @@ struct RawEngines {
 struct RawGpus {
     library: Option<String>,
     interval_seconds: Option<Spanned<u64>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct RawPolicy {
+    remote_code: bool,
 }
 
 /// Collects mistakes instead of stopping at the first.
@@ -245,6 +253,9 @@ impl RawConfig {
             ),
             engines: reader.engines(self.engines),
             gpus: reader.gpus(self.gpus),
+            policy: Policy {
+                remote_code: self.policy.remote_code,
+            },
         };
         if reader.problems.is_empty() {
             Ok(config)

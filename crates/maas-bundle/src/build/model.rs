@@ -67,7 +67,7 @@ pub(super) fn gather(
         root: &wanted.folder,
         paths: &paths,
     };
-    check_model(&manifest.name, &shipped, RemoteCode::Refused)?;
+    check_model(&manifest.name, &shipped, RemoteCode::of(&manifest))?;
     let mut files = Vec::new();
     let mut layers = Vec::new();
     for (path, _) in paths {

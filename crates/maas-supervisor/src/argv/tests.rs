@@ -20,6 +20,7 @@ fn wish() -> Wish {
             origin: None,
             task: Task::Generate,
             context: 2048,
+            remote_code: false,
             engine,
         },
         folder: "/srv/models/tiny".into(),
@@ -35,6 +36,7 @@ fn settings(kind: EngineKind) -> Settings {
         appliance: "/usr/local/bin/maas-appliance".into(),
         simulate: Some("slow-load=1".to_owned()),
         stop_engines: StopEngines::Never,
+        remote_code: false,
         drain_seconds: 30,
     }
 }
@@ -276,4 +278,30 @@ fn a_share_of_a_gpu_is_never_rounded_up() {
     assert_eq!(share(2, 3), "0.6666");
     assert_eq!(share(9, 3), "1.0");
     assert_eq!(share(9, 0), "1.0");
+}
+
+#[test]
+fn code_that_comes_with_a_model_runs_where_manifest_and_site_both_say_so() {
+    let layout = Layout::new("/srv/root");
+    let id: EngineId = "tiny-0".parse().unwrap();
+    let berth = Berth {
+        id: &id,
+        generation: None,
+        place: &Place::Cpu,
+    };
+    let spelled = |manifest: bool, site: bool| {
+        let mut settings = settings(EngineKind::Vllm);
+        settings.remote_code = site;
+        let mut wish = wish();
+        wish.manifest.remote_code = manifest;
+        spec(&settings, &layout, &wish, &berth)
+            .map(|spec| spec.args.iter().any(|arg| arg == "--trust-remote-code"))
+    };
+    assert_eq!(spelled(false, false), Ok(false));
+    assert_eq!(spelled(false, true), Ok(false));
+    assert_eq!(spelled(true, true), Ok(true));
+    assert!(matches!(
+        spelled(true, false),
+        Err(ArgvError::RemoteCode { .. })
+    ));
 }

@@ -43,6 +43,7 @@ impl House {
                 appliance: fake_engine(),
                 simulate: None,
                 stop_engines: StopEngines::Never,
+                remote_code: false,
                 drain_seconds: 20,
             },
             running: None,
@@ -66,6 +67,7 @@ impl House {
                 origin: None,
                 task: Task::Generate,
                 context: 2048,
+                remote_code: false,
                 engine: EngineSettings {
                     gpus: 1,
                     replicas: 1,

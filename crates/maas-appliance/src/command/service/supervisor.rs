@@ -36,6 +36,7 @@ pub(in crate::command) async fn run(
         } else {
             StopEngines::Never
         },
+        remote_code: config.policy.remote_code,
         drain_seconds: config.engines.drain_seconds,
     };
     let generations = layout.clone();
