@@ -5,7 +5,7 @@
 //! that changed in between stops the build before there is any metadata, so what was written is
 //! not a bundle. Metadata comes last.
 
-use std::{fmt, io};
+use std::{collections::BTreeSet, fmt, io};
 
 use camino::Utf8PathBuf;
 use jiff::Timestamp;
@@ -34,6 +34,8 @@ pub struct Order<'a> {
     pub source: &'a dyn Source,
     /// The chain of roots from version 1 to the one whose keys will sign; signed or not yet.
     pub roots: &'a [RootFile],
+    /// Blobs that the host has (`inventory --export`): they are signed for and left out.
+    pub have: &'a BTreeSet<Digest>,
     /// When this is.
     pub now: Timestamp,
     /// Who hears how far it is.
@@ -60,6 +62,8 @@ pub struct Built {
     pub metadata: Metadata,
     /// Files of model folders that were left out because their names begin with a dot.
     pub left_out: Vec<Utf8PathBuf>,
+    /// Bytes that travel: all of them, or what the host has not.
+    pub carried: u64,
 }
 
 /// Why no bundle was built.
@@ -148,8 +152,8 @@ pub(crate) fn build_with(
     order
         .progress
         .start(Phase::HashInputs, estimate(order.recipe, order.source)?);
-    let mut left_out = Vec::new();
-    let bill = gather(order, &mut intake, &mut left_out)?;
+    let mut dotted = Vec::new();
+    let bill = gather(order, &mut intake, &mut dotted)?;
     bill::check(&bill, part_bytes)?;
     let bill_bytes = json::pretty(&bill);
     let named = FileLength {
@@ -166,10 +170,13 @@ pub(crate) fn build_with(
         order.now,
     );
     let beside: u64 = bill.medium_files.iter().map(|file| file.size).sum();
+    let listed = bill.blobs.iter().map(|blob| blob.digest);
+    let left_out: BTreeSet<_> = listed.filter(|blob| order.have.contains(blob)).collect();
+    let carried = bill.blobs.iter().filter(|b| !left_out.contains(&b.digest));
     // The bill's rules keep this sum below 2^60.
-    let to_write = bill.total_bytes() + beside;
+    let to_write = carried.clone().map(|blob| blob.size).sum::<u64>() + beside;
     order.progress.start(Phase::Write, to_write);
-    for blob in &bill.blobs {
+    for blob in carried {
         intake.write(&bill.bundle, blob, sink)?;
     }
     for file in &bill.medium_files {
@@ -178,7 +185,8 @@ pub(crate) fn build_with(
         }
     }
     sink.replace(&MediaPath::bill(&bill.bundle, &named.digest), &bill_bytes)?;
-    for file in derived::files(&bill, &named.digest, &Assignment::single(&bill), 1) {
+    let assignment = Assignment::single(&bill, left_out);
+    for file in derived::files(&bill, &named.digest, &assignment, 1) {
         sink.replace(&file.path, &file.bytes)?;
     }
     metadata.write(sink)?;
@@ -186,7 +194,8 @@ pub(crate) fn build_with(
         bill,
         bill_digest: named.digest,
         metadata,
-        left_out,
+        left_out: dotted,
+        carried: to_write,
     })
 }
 

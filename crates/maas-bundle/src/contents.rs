@@ -15,6 +15,7 @@ use crate::{
     locate::objects_of,
     reader::Buffer,
     survey::{Survey, survey, wrong_length},
+    volume::carried,
 };
 
 /// What a full reading found.
@@ -28,6 +29,9 @@ pub struct Report {
     pub bytes: u64,
     /// Files read and compared.
     pub files: u64,
+    /// Blobs that travel on none of the volumes, by the word of the volumes (a delta): whoever reads
+    /// this must have them.
+    pub left_out: Vec<Digest>,
 }
 
 impl Report {
@@ -69,6 +73,11 @@ pub fn verify_surroundings(
     read(bundle, media, progress, Extent::Surroundings)
 }
 
+/// Everything, of a bundle that nobody has verified.
+pub(crate) fn compare(bundle: &Bundle, media: &[&dyn Media], progress: &dyn Progress) -> Report {
+    read(bundle, media, progress, Extent::Everything)
+}
+
 /// What is compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Extent {
@@ -76,12 +85,7 @@ enum Extent {
     Surroundings,
 }
 
-fn read(
-    bundle: &Verified<Bundle>,
-    media: &[&dyn Media],
-    progress: &dyn Progress,
-    extent: Extent,
-) -> Report {
+fn read(bundle: &Bundle, media: &[&dyn Media], progress: &dyn Progress, extent: Extent) -> Report {
     let mut report = Report::default();
     match survey(bundle, media) {
         Ok(survey) => {
@@ -164,6 +168,7 @@ impl<'a> Reading<'a> {
             carries.entry(digest).or_default().push(what);
         }
         report.notes.clone_from(&survey.notes);
+        report.left_out = survey.left_out.iter().copied().collect();
         Self {
             bundle,
             media,
@@ -184,8 +189,9 @@ impl<'a> Reading<'a> {
     }
 
     fn read_all(mut self) {
-        let all = self.bundle.bill.total_bytes();
-        let all = all.saturating_add(self.bytes_beside());
+        let carried = carried(&self.bundle.bill, &self.survey.left_out);
+        let all = carried.iter().map(|object| object.size);
+        let all = all.fold(self.bytes_beside(), u64::saturating_add);
         self.progress.start(Phase::Verify, all);
         self.missing_objects();
         for blob in &self.bundle.bill.blobs {
@@ -304,7 +310,7 @@ impl<'a> Reading<'a> {
     fn derived_files(&mut self, medium: usize) {
         let bill = &self.bundle.bill;
         let here: Vec<_> = match &self.survey.records[medium] {
-            Some((record, assignment)) => assignment.0[record.volume - 1].clone(),
+            Some((record, assignment)) => assignment.share(record.volume).to_vec(),
             None => self.survey.present[medium].iter().copied().collect(),
         };
         let mut files = derived::common(bill);

@@ -1,18 +1,18 @@
 //! Copying a built bundle to one or several volumes. What is copied is compared with the bill on its
 //! way, so a copy is never worse than its origin; signatures are copied as they are.
 
-use std::io;
+use std::{collections::BTreeSet, io};
 
-use maas_types::{BundleId, Exit};
+use maas_types::{BillOfLading, BundleId, Digest, Exit};
 
 use crate::{
     HashingReader, Media, MediaError, MediaPath, MediumName, Mismatch, Phase, Problem, Progress,
-    Sink, Spread, SpreadError, TrustError, derived,
+    Report, Sink, Spread, SpreadError, TrustError, contents, derived,
     draft::Draft,
     read::io_error,
     reader::Buffer,
     survey::{Survey, survey},
-    volume::{Assignment, label},
+    volume::{Assignment, carried, label, volumes_of},
 };
 
 /// Why a bundle was not copied.
@@ -72,17 +72,73 @@ impl CopyError {
     }
 }
 
+/// What is to be copied, and how.
+#[derive(Clone, Copy)]
+pub struct Consignment<'a> {
+    /// Which bundle; the only one that is there when left out.
+    pub bundle: Option<&'a BundleId>,
+    /// How it is spread.
+    pub spread: &'a Spread,
+    /// Blobs that the host has (`inventory --export`), which need not travel.
+    pub have: &'a BTreeSet<Digest>,
+    /// Who hears how far it is.
+    pub progress: &'a dyn Progress,
+}
+
+impl std::fmt::Debug for Consignment<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Consignment")
+            .field("bundle", &self.bundle)
+            .field("spread", &self.spread)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A volume that was written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Copied {
+    /// What to write on the stick.
+    pub label: String,
+    /// Objects on it.
+    pub objects: usize,
+    /// Their bytes.
+    pub bytes: u64,
+}
+
 /// Copies a bundle from its volumes to new ones: metadata, bill, derived files and the files beside
-/// `MAAS/` on each, every object on exactly one. Answers what to write on each stick.
+/// `MAAS/` on each, every object on exactly one.
 pub fn copy(
     from: &[&dyn Media],
-    bundle: Option<&BundleId>,
     to: &mut [&mut dyn Sink],
-    spread: &Spread,
+    consignment: &Consignment<'_>,
+) -> Result<Vec<Copied>, CopyError> {
+    let draft = Draft::read(from, consignment.bundle)?;
+    copy_draft(&draft, from, to, consignment)
+}
+
+/// How many volumes of one size a bundle needs.
+pub fn volumes_needed(
+    from: &[&dyn Media],
+    consignment: &Consignment<'_>,
+    size: u64,
+) -> Result<usize, CopyError> {
+    let draft = Draft::read(from, consignment.bundle)?;
+    let left_out = left_out(&draft, &complete_survey(&draft, from)?, consignment);
+    let objects = carried(&draft.bundle.bill, &left_out);
+    let each = every_volume(&draft) + beside(&draft.bundle.bill);
+    Ok(volumes_of(&objects, size, each)?)
+}
+
+/// Reads a copy again and compares every byte with its own bill: whether the stick has taken what was
+/// written, not whether anybody should believe it. The caller sees to it that the volumes are asked and
+/// not a cache.
+pub fn compare_copy(
+    copy: &[&dyn Media],
+    bundle: Option<&BundleId>,
     progress: &dyn Progress,
-) -> Result<Vec<String>, CopyError> {
-    let draft = Draft::read(from, bundle)?;
-    copy_draft(&draft, from, to, spread, progress)
+) -> Result<Report, TrustError> {
+    let draft = Draft::read(copy, bundle)?;
+    Ok(contents::compare(&draft.bundle, copy, progress))
 }
 
 /// For samples, whose parts may be smaller.
@@ -91,41 +147,67 @@ pub(crate) fn copy_with(
     to: &mut [&mut dyn Sink],
     spread: &Spread,
     part_bytes: u64,
-) -> Result<Vec<String>, CopyError> {
+) -> Result<Vec<Copied>, CopyError> {
     let draft = Draft::read_with(from, None, part_bytes)?;
-    copy_draft(&draft, from, to, spread, &crate::Silent)
+    let consignment = Consignment {
+        bundle: None,
+        spread,
+        have: &BTreeSet::new(),
+        progress: &crate::Silent,
+    };
+    copy_draft(&draft, from, to, &consignment)
 }
 
 fn copy_draft(
     draft: &Draft,
     from: &[&dyn Media],
     to: &mut [&mut dyn Sink],
-    spread: &Spread,
-    progress: &dyn Progress,
-) -> Result<Vec<String>, CopyError> {
+    consignment: &Consignment<'_>,
+) -> Result<Vec<Copied>, CopyError> {
     let bill = &draft.bundle.bill;
     let survey = complete_survey(draft, from)?;
-    // The bill's rules keep these sums below 2^60 for one volume.
-    let beside: u64 = bill.medium_files.iter().map(|file| file.size).sum();
-    let assignment = Assignment::spread(bill, spread, to.len(), every_volume(draft) + beside)?;
-    let volumes = to.len();
-    let total = bill
-        .total_bytes()
-        .saturating_add(beside.saturating_mul(volumes as u64));
-    progress.start(Phase::Copy, total);
+    let (beside, volumes) = (beside(bill), to.len());
+    let left_out = left_out(draft, &survey, consignment);
+    let each = every_volume(draft) + beside;
+    let assignment = Assignment::spread(bill, consignment.spread, volumes, each, left_out)?;
+    let objects = assignment.shares.iter().flatten();
+    let total = objects
+        .map(|object| object.size)
+        .fold(0, u64::saturating_add);
+    let total = total.saturating_add(beside.saturating_mul(volumes as u64));
+    consignment.progress.start(Phase::Copy, total);
     for (at, sink) in to.iter_mut().enumerate() {
         let mut copying = Copying {
             draft,
             from,
             survey: &survey,
             sink: *sink,
-            progress,
+            progress: consignment.progress,
         };
         copying.volume(&assignment, at + 1)?;
     }
-    Ok((1..=volumes)
-        .map(|volume| label(&bill.bundle, volume, volumes))
-        .collect())
+    let written = (1..=volumes).map(|volume| {
+        let share = assignment.share(volume);
+        Copied {
+            label: label(&bill.bundle, volume, volumes),
+            objects: share.len(),
+            bytes: share.iter().map(|object| object.size).sum(),
+        }
+    });
+    Ok(written.collect())
+}
+
+/// Blobs that the host has, and those that the origin leaves out already.
+fn left_out(draft: &Draft, survey: &Survey, consignment: &Consignment<'_>) -> BTreeSet<Digest> {
+    let listed = draft.bundle.bill.blobs.iter().map(|blob| blob.digest);
+    listed
+        .filter(|blob| consignment.have.contains(blob) || survey.left_out.contains(blob))
+        .collect()
+}
+
+/// Bytes of the files beside `MAAS/`; the bill's rules keep the sum below 2^60.
+fn beside(bill: &BillOfLading) -> u64 {
+    bill.medium_files.iter().map(|file| file.size).sum()
 }
 
 fn complete_survey(draft: &Draft, from: &[&dyn Media]) -> Result<Survey, CopyError> {
@@ -147,7 +229,7 @@ fn complete_survey(draft: &Draft, from: &[&dyn Media]) -> Result<Survey, CopyErr
 /// are split.
 fn every_volume(draft: &Draft) -> u64 {
     let bundle = &draft.bundle;
-    let single = Assignment::single(&bundle.bill);
+    let single = Assignment::single(&bundle.bill, BTreeSet::new());
     let derived = derived::files(&bundle.bill, &bundle.bill_digest, &single, 1);
     let derived: usize = derived.iter().map(|file| file.bytes.len()).sum();
     let metadata: usize = bundle.files.iter().map(|file| file.bytes.len()).sum();
@@ -168,7 +250,7 @@ impl Copying<'_, '_> {
     fn volume(&mut self, assignment: &Assignment, volume: usize) -> Result<(), CopyError> {
         let bundle = &self.draft.bundle;
         let bill = &bundle.bill;
-        for object in &assignment.0[volume - 1] {
+        for object in assignment.share(volume) {
             let path = object.path(&bill.bundle);
             let key = (object.kind, object.digest);
             let origin = self.survey.places.get(&key).copied().unwrap_or_default();
@@ -192,7 +274,7 @@ impl Copying<'_, '_> {
         &mut self,
         origin: usize,
         path: &MediaPath,
-        (size, digest): (u64, maas_types::Digest),
+        (size, digest): (u64, Digest),
     ) -> Result<(), CopyError> {
         let media = self.from[origin];
         let mut reader = HashingReader::new(media.open(path)?.reader, size, digest);

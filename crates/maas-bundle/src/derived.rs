@@ -40,8 +40,7 @@ pub(crate) fn files(
     volume: usize,
 ) -> Vec<Derived> {
     let mut files = common(bill);
-    let here = assignment.0.get(volume - 1).map_or(&[][..], Vec::as_slice);
-    files.push(sums(bill, bill_digest, here));
+    files.push(sums(bill, bill_digest, assignment.share(volume)));
     let record = VolumeRecord::new(&bill.bundle, bill_digest, assignment, volume);
     files.push(Derived {
         path: MediaPath::volume(&bill.bundle),

@@ -48,7 +48,7 @@ mod volume;
 pub use bill::BillError;
 pub use build::{BuildError, Built, Order, build};
 pub use contents::{Report, verify_contents, verify_surroundings};
-pub use copy::{CopyError, copy};
+pub use copy::{Consignment, Copied, CopyError, compare_copy, copy, volumes_needed};
 pub use inspect::{InspectedImage, InspectedModel, InspectedRoot, Inspection, inspect};
 pub use key::{Algorithm, KeyError, PrivateKey, PublicKey, Salt, SignerId};
 pub use locate::{Located, LocatedBlob, MissingObject, Object, locate};

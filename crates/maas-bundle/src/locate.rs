@@ -56,6 +56,8 @@ pub struct MissingObject {
     pub path: MediaPath,
     /// Label of the volume that should hold it, as the volumes at hand say (an unsigned hint).
     pub volume: Option<String>,
+    /// Whether this copy leaves it out because the host is expected to have it.
+    pub left_out: bool,
 }
 
 impl<'a> Located<'a> {
@@ -111,6 +113,7 @@ pub fn locate<'a>(
                     volume: owners
                         .get(&(object.kind, object.digest))
                         .and_then(|owner| (*owner).clone()),
+                    left_out: survey.left_out.contains(&blob.digest),
                 }),
             }
             offset += object.size;

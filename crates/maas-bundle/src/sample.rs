@@ -4,6 +4,8 @@
 //! road in some kilobytes. Its three keys are made of constant bytes, so that every sample has the
 //! same root: a later epoch is an upgrade of an earlier one. Never trust this root anywhere else.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use maas_types::{BundleId, PART_BYTES};
 use zeroize::Zeroizing;
@@ -134,6 +136,7 @@ impl Sample {
         let recipe = Recipe::parse(&Self::recipe(epoch), "sample.toml".into())
             .expect("the recipe of a sample is valid for epochs from 1 to 2^32");
         let order = Order {
+            have: &BTreeSet::new(),
             recipe: &recipe,
             source: inputs,
             roots: std::slice::from_ref(&root),

@@ -7,13 +7,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use maas_types::{BundleId, Digest};
+use maas_types::{BillOfLading, BundleId, Digest};
 
 use crate::{
     Bundle, Entry, EntryKind, Fault, Media, MediaError, MediaPath, MediumName, Problem, json,
     metadata::MetadataFile,
     read::read_capped,
-    volume::{Assignment, ObjectKind, ObjectName, VOLUME_JSON, VolumeRecord, label, objects},
+    volume::{
+        Assignment, ObjectKind, ObjectName, VOLUME_JSON, VolumeRecord, carried, label, objects,
+    },
 };
 
 /// What other systems leave at the root of a stick. Known, noted, never read. `autorun.inf` is not
@@ -44,6 +46,8 @@ pub(crate) struct Survey {
     pub(crate) missing: Vec<(ObjectName, Option<String>)>,
     /// Litter that was passed over.
     pub(crate) notes: Vec<String>,
+    /// Blobs that this copy leaves out because the host has them, by its own word.
+    pub(crate) left_out: BTreeSet<Digest>,
 }
 
 /// Lists every volume once.
@@ -60,6 +64,7 @@ pub(crate) fn survey(bundle: &Bundle, media: &[&dyn Media]) -> Result<Survey, Me
         problems: Vec::new(),
         missing: Vec::new(),
         notes: Vec::new(),
+        left_out: BTreeSet::new(),
     };
     for (at, volume) in media.iter().enumerate() {
         let mut lister = Lister {
@@ -79,7 +84,12 @@ pub(crate) fn survey(bundle: &Bundle, media: &[&dyn Media]) -> Result<Survey, Me
         survey.records.push(record);
     }
     survey.compare_records(media, &bill.bundle);
-    survey.find_missing(&wanted, media);
+    let records = survey.records.iter().flatten();
+    survey.left_out = match records.map(|(_, assignment)| &assignment.left_out).next() {
+        Some(left_out) => left_out.clone(),
+        None => BTreeSet::new(),
+    };
+    survey.find_missing(bill, media);
     Ok(survey)
 }
 
@@ -137,17 +147,14 @@ impl Survey {
         self.problems.extend(problems);
     }
 
-    fn find_missing(
-        &mut self,
-        wanted: &BTreeMap<(ObjectKind, Digest), ObjectName>,
-        media: &[&dyn Media],
-    ) {
-        let nowhere = wanted
-            .iter()
-            .filter(|(key, _)| !self.places.contains_key(*key));
-        for (_, object) in nowhere {
-            let owner = self.owner_of(object, media);
-            self.missing.push((*object, owner));
+    fn find_missing(&mut self, bill: &BillOfLading, media: &[&dyn Media]) {
+        let mut carried = carried(bill, &self.left_out);
+        carried.sort();
+        for object in carried {
+            if !self.places.contains_key(&(object.kind, object.digest)) {
+                let owner = self.owner_of(&object, media);
+                self.missing.push((object, owner));
+            }
         }
     }
 
@@ -156,7 +163,7 @@ impl Survey {
     fn owner_of(&self, object: &ObjectName, media: &[&dyn Media]) -> Option<String> {
         let (_, assignment) = self.records.iter().flatten().next()?;
         let at = assignment
-            .0
+            .shares
             .iter()
             .position(|share| share.contains(object))?;
         let given = self
@@ -165,7 +172,7 @@ impl Survey {
             .position(|record| record.as_ref().is_some_and(|(r, _)| r.volume == at + 1));
         Some(match given {
             Some(index) => media[index].label().to_owned(),
-            None => self.written_label(at, assignment.0.len()),
+            None => self.written_label(at, assignment.shares.len()),
         })
     }
 
@@ -342,7 +349,7 @@ impl Lister<'_> {
         let Some((record, assignment)) = record else {
             return;
         };
-        let share: BTreeSet<_> = assignment.0[record.volume - 1].iter().collect();
+        let share: BTreeSet<_> = assignment.share(record.volume).iter().collect();
         for object in present.iter().filter(|object| !share.contains(object)) {
             let path = object.path(self.id());
             let found = "an object of another volume".to_owned();

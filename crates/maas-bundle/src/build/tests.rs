@@ -21,6 +21,7 @@ fn built_from(
 ) -> Result<Built, BuildError> {
     let recipe = Recipe::parse(&Sample::recipe(7), "sample.toml".into()).unwrap();
     let order = Order {
+        have: &BTreeSet::new(),
         recipe: &recipe,
         source,
         roots: &[root()],
@@ -117,6 +118,7 @@ fn roots_that_make_no_chain_build_nothing() {
     let second = root().rotate(&publics, 2, now).unwrap();
     for roots in [&[][..], std::slice::from_ref(&second)] {
         let order = Order {
+            have: &BTreeSet::new(),
             recipe: &recipe,
             source: &Sample::inputs(),
             roots,

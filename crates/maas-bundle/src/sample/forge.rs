@@ -1,7 +1,7 @@
 //! Samples that say what their makers should not: changed and signed again, so that what is tested is the
 //! check behind the signature.
 
-use std::path::Path;
+use std::{collections::BTreeSet, path::Path};
 
 use maas_types::{BillOfLading, Digest};
 use serde_json::{Value, json};
@@ -127,7 +127,12 @@ impl Sample {
             return;
         }
         let digest = digest_of(&bytes);
-        for file in derived::files(&bill, &digest, &Assignment::single(&bill), 1) {
+        for file in derived::files(
+            &bill,
+            &digest,
+            &Assignment::single(&bill, BTreeSet::new()),
+            1,
+        ) {
             let path = file.path.as_str().to_owned();
             media.files.insert(path, file.bytes.into());
         }
