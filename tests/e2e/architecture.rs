@@ -9,6 +9,7 @@ use maas_tests::repository;
 const MAY_USE: &[(&str, &[&str])] = &[
     ("maas-types", &[]),
     ("maas-metrics", &["maas-types"]),
+    ("maas-attest", &["maas-types"]),
     ("maas-bundle", &["maas-types"]),
     ("maas-gpu", &["maas-types"]),
     ("maas-keys", &["maas-types"]),
