@@ -83,7 +83,7 @@ fn shards(file: &SignedFile<'_>) -> Result<Vec<(String, Digest)>, ContentError> 
     let mut start = 0;
     let mut shards = Vec::with_capacity(parts.len());
     for (digest, size) in parts {
-        if *size != SHARD_BYTES.min(file.size - start) {
+        if *size == 0 || *size != SHARD_BYTES.min(file.size - start) {
             break;
         }
         let end = start + size;
