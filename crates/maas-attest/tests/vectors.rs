@@ -3,6 +3,7 @@
 use camino::Utf8PathBuf;
 use maas_attest::{
     PublicKey, Refusal,
+    cosign::{self, CosignError, Layout, WantedImage},
     oms::{self, ModelSignature, ModelTrust, OmsError, ShippedFiles, SignedFile},
 };
 use maas_types::Digest;
@@ -252,4 +253,52 @@ fn a_good_signature_over_other_files_says_which() {
         now,
     );
     insta::assert_snapshot!(said(&error.unwrap_err()), @"the shipped model is not the one that was signed: `signme-1` is sha256:f6310066c7320497ea554260c32c43660bff648cb2a61194832cc086077085e1, and sha256:bc9a717db6064a32cbe9eae6fc40651dd6d36ef1757183f590eff2b1765d7ebc was signed");
+}
+
+#[test]
+fn images_signed_with_openssl_are_good_in_both_layouts() {
+    let folder = vector("cosign");
+    let read = |name: &str| fs_err::read(folder.join(name)).unwrap();
+    let digest = |bytes: &[u8]| Digest::from_bytes(sha2::Sha256::digest(bytes).into());
+    let wanted = WantedImage {
+        manifest: digest(&read("image.json")),
+        index: None,
+        reference: None,
+    };
+    let names = ["p256", "p384-sha256", "p384-sha384", "ed25519"];
+    let key = |name: &str| {
+        let pem = String::from_utf8(read(&format!("{name}.pem"))).unwrap();
+        PublicKey::from_pem(&pem).unwrap()
+    };
+    let payloads = |_: &Digest| Some(read("payload.json"));
+    for name in names {
+        let manifest = read(&format!("{name}.manifest.json"));
+        let bundle = read(&format!("{name}.bundle.json"));
+        let good = cosign::verify_simple(&manifest, &payloads, &key(name), &wanted);
+        assert_eq!(good.unwrap().layout(), Layout::Simple, "{name}");
+        let good = cosign::verify_bundle(&bundle, &key(name), &wanted);
+        assert_eq!(good.unwrap().layout(), Layout::Bundle, "{name}");
+        for other in names.iter().filter(|other| **other != name) {
+            let wrong = CosignError::OtherKey { found: 1 };
+            let by_other = cosign::verify_simple(&manifest, &payloads, &key(other), &wanted);
+            assert_eq!(by_other, Err(wrong.clone()), "{name} by {other}");
+            let by_other = cosign::verify_bundle(&bundle, &key(other), &wanted);
+            assert_eq!(by_other, Err(wrong), "{name} by {other}");
+        }
+    }
+}
+
+#[test]
+fn cosigns_own_keyless_attestation_is_refused_by_name() {
+    let bundle = fs_err::read(vector("cosign/oci-attestation.sigstore.json")).unwrap();
+    let ModelTrust::Key(key) = key() else {
+        panic!("a key");
+    };
+    let wanted = WantedImage {
+        manifest: Digest::from_bytes([0; 32]),
+        index: None,
+        reference: None,
+    };
+    let error = cosign::verify_bundle(&bundle, &key, &wanted);
+    assert_eq!(error, Err(CosignError::Keyless));
 }

@@ -125,7 +125,10 @@ pub enum ManifestError {
         /// Its name.
         found: String,
     },
-    /// Shards of another size, or a size where there are no shards.
+    /// A shard size where there are no shards.
+    #[error("it gives a shard size and has whole files")]
+    SizeOfNoShards,
+    /// Shards of another size.
     #[error("{}", shard_size(*found))]
     ShardSize {
         /// The size, if there is one.

@@ -91,7 +91,8 @@ impl Serialization {
         match (self.method.as_str(), self.shard_size) {
             ("files", None) => Ok(Method::Files),
             ("shards", Some(SHARD_BYTES)) => Ok(Method::Shards),
-            ("files" | "shards", found) => Err(ManifestError::ShardSize { found }),
+            ("files", Some(_)) => Err(ManifestError::SizeOfNoShards),
+            ("shards", found) => Err(ManifestError::ShardSize { found }),
             (other, _) => Err(ManifestError::Method {
                 found: plain(other),
             }),

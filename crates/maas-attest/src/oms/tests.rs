@@ -178,7 +178,7 @@ fn only_plain_files_by_sha256_are_read() {
     insta::assert_snapshot!(serialization("hash_type", json!("blake3")), @"it uses `blake3`, and only sha256 is supported");
     insta::assert_snapshot!(serialization("method", json!("chunks")), @"it has files as `chunks`, and only `files` and `shards` are supported");
     insta::assert_snapshot!(serialization("method", json!("shards")), @"it has shards and does not say of what size");
-    insta::assert_snapshot!(serialization("shard_size", json!(1_000_000_000)), @"it has shards of 1000000000 bytes, and only shards of 1000000000 bytes are supported");
+    insta::assert_snapshot!(serialization("shard_size", json!(1_000_000_000)), @"it gives a shard size and has whole files");
     insta::assert_snapshot!(serialization("follow", json!("links")), @"the predicate is not the JSON it should be: unknown field `follow`, expected one of `method`, `hash_type`, `shard_size`, `allow_symlinks`, `ignore_paths` at line 1 column 335");
     insta::assert_snapshot!(serialization("ignore_paths", json!(["*.py"])), @"`*.py` among the ignored paths is not a plain path: it is a pattern");
     insta::assert_snapshot!(serialization("ignore_paths", json!(["../x"])), @"`../x` among the ignored paths is not a plain path: it climbs out of the model");
