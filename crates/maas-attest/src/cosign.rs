@@ -10,6 +10,9 @@
 //! in annotations are not looked at; a payload is parsed after its signature is found good, and then
 //! every member that matters must be there and equal; a payload that cannot be read is an error, never
 //! a reason to look elsewhere.
+//!
+//! Ed25519 keys sign the message itself here. cosign 3 signs a hash of it (Ed25519ph) by default; such
+//! signatures are not supported, and ECDSA keys are what cosign makes.
 
 use maas_types::Digest;
 

@@ -19,12 +19,12 @@ fn vector(name: &str) -> Utf8PathBuf {
 
 fn key() -> ModelTrust {
     let pem = fs_err::read_to_string(vector("model-transparency/keys/signing-key-pub.pem"));
-    ModelTrust::Key(PublicKey::from_pem(&pem.unwrap()).unwrap())
+    ModelTrust::Key(PublicKey::from_pem(&pem.expect("a vector")).expect("a vector"))
 }
 
 fn certificate() -> ModelTrust {
-    let pem = fs_err::read(vector("model-transparency/keys/ca-cert.pem")).unwrap();
-    let (_, root) = x509_parser::pem::parse_x509_pem(&pem).unwrap();
+    let pem = fs_err::read(vector("model-transparency/keys/ca-cert.pem")).expect("a vector");
+    let (_, root) = x509_parser::pem::parse_x509_pem(&pem).expect("a vector");
     ModelTrust::Certificate {
         roots: vec![root.contents],
         identity: "intermediate-ca".to_owned(),
@@ -39,7 +39,7 @@ fn verdict(
 ) -> Result<ModelSignature, OmsError> {
     let signature = vector(signature);
     let read = |name: &&str| {
-        let bytes = fs_err::read(signature.with_file_name(name)).unwrap();
+        let bytes = fs_err::read(signature.with_file_name(name)).expect("a vector");
         let sha256 = Digest::from_bytes(sha2::Sha256::digest(&bytes).into());
         (bytes.len() as u64, sha256)
     };
@@ -58,8 +58,13 @@ fn verdict(
         files: &files,
         signature: Some("model.sig"),
     };
-    let now = jiff::Timestamp::from_second(NOW).unwrap();
-    oms::verify(&fs_err::read(&signature).unwrap(), trust, &shipped, now)
+    let now = jiff::Timestamp::from_second(NOW).expect("a vector");
+    oms::verify(
+        &fs_err::read(&signature).expect("a vector"),
+        trust,
+        &shipped,
+        now,
+    )
 }
 
 /// An error as people read it, with everything that caused it.
@@ -67,7 +72,7 @@ fn said(error: &OmsError) -> String {
     let mut text = error.to_string();
     let mut source = std::error::Error::source(error);
     while let Some(error) = source {
-        text += &format!(": {error}");
+        text = format!("{text}: {error}");
         source = error.source();
     }
     text

@@ -85,10 +85,10 @@ fn why_between(change: impl FnOnce(&mut CertificateParams)) -> ChainError {
 }
 
 fn unfit(error: &ChainError) -> &'static str {
-    match error {
-        ChainError::Unfit { why, .. } => why,
-        other => panic!("{other}"),
-    }
+    let ChainError::Unfit { why, .. } = error else {
+        panic!("{error}");
+    };
+    why
 }
 
 #[test]

@@ -3,12 +3,18 @@
 use std::collections::BTreeMap;
 
 use maas_types::Digest;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de::Error};
+use serde_json::Number;
 
 use super::{ManifestError, Method, NEVER_SIGNED, OLD_PREDICATE, OmsError, PREDICATE, SHARD_BYTES};
 use crate::{digest_of, json::plain, statement::Statement};
 
 const HASH: &str = "sha256";
+
+/// What the reference implementation calls the algorithm of a shard, and compares it with. The
+/// specification wants plain `sha256` (6.3.2). Both are read, and this is written, because a
+/// signature that nobody verifies is of no use.
+const SHARD_HASH: &str = "sha256-sharded-1000000000";
 
 /// A manifest whose every rule holds.
 #[derive(Debug)]
@@ -44,11 +50,28 @@ pub(super) struct Resource {
 pub(super) struct Serialization {
     pub(super) method: String,
     pub(super) hash_type: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "whole_number"
+    )]
     pub(super) shard_size: Option<u64>,
     pub(super) allow_symlinks: bool,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) ignore_paths: Vec<String>,
+}
+
+/// The reference implementation's predicate goes through a protobuf `Struct`, whose numbers are
+/// doubles, so its shard size is written `1000000000.0`.
+fn whole_number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
+    let Some(number) = Option::<Number>::deserialize(deserializer)? else {
+        return Ok(None);
+    };
+    let text = number.to_string();
+    let whole = text.strip_suffix(".0").unwrap_or(&text).parse();
+    whole
+        .map(Some)
+        .map_err(|_| D::Error::custom("a size that is not a whole number of bytes"))
 }
 
 /// Reads the manifest out of a statement whose signature is good (8.3, 8.4).
@@ -69,7 +92,7 @@ pub(super) fn read(statement: &Statement) -> Result<Manifest, OmsError> {
     let predicate: Predicate = statement.predicate()?;
     let method = predicate.serialization.method()?;
     let ignored = predicate.serialization.ignored()?;
-    let computed = root(&predicate.resources)?;
+    let computed = root(&predicate.resources, method)?;
     if computed != signed {
         return Err(ManifestError::Root { signed, computed }.into());
     }
@@ -117,17 +140,31 @@ impl Serialization {
 /// The digest over all digests, in the order of the list (6.5.1). The list is sorted by name in the
 /// specification and by path component in the reference implementation (`a/b` before `a.b`), so its
 /// own order is taken and none is demanded.
-pub(super) fn root(resources: &[Resource]) -> Result<Digest, ManifestError> {
+pub(super) fn root(resources: &[Resource], method: Method) -> Result<Digest, ManifestError> {
     let mut digests = Vec::with_capacity(32 * resources.len());
     for resource in resources {
-        digests.extend(resource.digest()?.as_bytes());
+        digests.extend(resource.digest(method)?.as_bytes());
     }
     Ok(digest_of(&digests))
 }
 
 impl Resource {
-    fn digest(&self) -> Result<Digest, ManifestError> {
-        sha256_only(&self.algorithm)?;
+    pub(super) fn new(name: String, digest: Digest, method: Method) -> Self {
+        let algorithm = match method {
+            Method::Files => HASH,
+            Method::Shards => SHARD_HASH,
+        };
+        Self {
+            name,
+            digest: digest.hex(),
+            algorithm: algorithm.to_owned(),
+        }
+    }
+
+    fn digest(&self, method: Method) -> Result<Digest, ManifestError> {
+        if method == Method::Files || self.algorithm != SHARD_HASH {
+            sha256_only(&self.algorithm)?;
+        }
         Digest::from_hex(&self.digest).map_err(|_| ManifestError::Digest {
             name: plain(&self.name),
         })
@@ -153,7 +190,7 @@ fn by_name(
     }
     let mut map = BTreeMap::new();
     for resource in resources {
-        let digest = resource.digest()?;
+        let digest = resource.digest(method)?;
         let path = match method {
             Method::Files => Some(resource.name.as_str()),
             Method::Shards => shard_path(&resource.name),

@@ -41,7 +41,7 @@ pub fn sign(
     }
     let statement = Statement {
         kind: statement::TYPE,
-        subject: [Subject::new(model, root(&predicate.resources)?)],
+        subject: [Subject::new(model, root(&predicate.resources, method)?)],
         predicate_type: PREDICATE,
         predicate,
     };
@@ -70,11 +70,7 @@ fn predicate(files: &[SignedFile<'_>], method: Method) -> Result<Predicate, OmsE
     // A map by name is in the order that the specification wants (6.4): by Unicode code points.
     let resources: Vec<_> = compare::resources(files.iter(), method)?
         .into_iter()
-        .map(|(name, digest)| Resource {
-            name,
-            digest: digest.hex(),
-            algorithm: "sha256".to_owned(),
-        })
+        .map(|(name, digest)| Resource::new(name, digest, method))
         .collect();
     if resources.is_empty() {
         return Err(ManifestError::Empty.into());

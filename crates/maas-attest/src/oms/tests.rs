@@ -187,6 +187,52 @@ fn only_plain_files_by_sha256_are_read() {
 }
 
 #[test]
+fn shards_are_read_as_the_specification_and_as_the_reference_write_them() {
+    let key = signing_key();
+    let files = [file("a", 1), file("b/c", 2)];
+    for size in [json!(SHARD_BYTES), json!(1e9)] {
+        for algorithm in ["sha256", "sha256-sharded-1000000000"] {
+            let mut payload = statement();
+            let predicate = &mut payload["predicate"];
+            predicate["serialization"]["method"] = json!("shards");
+            predicate["serialization"]["shard_size"] = size.clone();
+            for (resource, name) in [(0, "a:0:10"), (1, "b/c:0:10")] {
+                predicate["resources"][resource]["name"] = json!(name);
+                predicate["resources"][resource]["algorithm"] = json!(algorithm);
+            }
+            let good = by_key(&sealed(&key, &payload), key.public(), &files).unwrap();
+            assert_eq!(good.method(), Method::Shards);
+        }
+    }
+    let signature = sign("m", &files, Method::Shards, &key).unwrap();
+    assert!(by_key(&signature, key.public(), &files).is_ok());
+}
+
+#[test]
+fn a_size_is_a_whole_number_and_a_shard_has_a_range() {
+    for size in [
+        json!(1e9 + 0.5),
+        json!(-1),
+        json!("1000000000"),
+        json!(1e300),
+        json!(null),
+    ] {
+        refused(|s| {
+            s["predicate"]["serialization"]["method"] = json!("shards");
+            s["predicate"]["serialization"]["shard_size"] = size.clone();
+        });
+    }
+    let text = refused(|s| {
+        s["predicate"]["serialization"]["method"] = json!("shards");
+        s["predicate"]["serialization"]["shard_size"] = json!(1e9);
+    });
+    insta::assert_snapshot!(text, @"`a` is not a path of a file in a model: it does not end in `:start:end`");
+    let sharded = json!("sha256-sharded-1000000000");
+    let text = refused(|s| s["predicate"]["resources"][0]["algorithm"] = sharded.clone());
+    insta::assert_snapshot!(text, @"it uses `sha256-sharded-1000000000`, and only sha256 is supported");
+}
+
+#[test]
 fn shards_of_another_size_are_refused() {
     let text = refused(|s| {
         s["predicate"]["serialization"]["method"] = json!("shards");

@@ -143,7 +143,7 @@ proptest! {
         found in prop::collection::btree_set("[a-c]{1,2}", 0..5),
     ) {
         let files = |names: &BTreeSet<String>| -> Vec<_> {
-            names.iter().map(|name| name.clone()).collect()
+            names.iter().cloned().collect()
         };
         let (left, right) = (files(&signed), files(&found));
         let left: Vec<_> = left.iter().map(|path| file(path, 1, &[])).collect();
