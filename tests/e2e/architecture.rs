@@ -10,12 +10,16 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("maas-types", &[]),
     ("maas-metrics", &["maas-types"]),
     ("maas-sbom", &["maas-types"]),
-    ("maas-bundle", &["maas-types"]),
+    ("maas-attest", &["maas-types"]),
+    ("maas-bundle", &["maas-types", "maas-attest", "maas-sbom"]),
     ("maas-gpu", &["maas-types"]),
     ("maas-keys", &["maas-types"]),
     ("maas-simulator", &["maas-types"]),
     ("maas-store", &["maas-types", "maas-bundle"]),
-    ("maas-install", &["maas-types", "maas-bundle", "maas-store"]),
+    (
+        "maas-install",
+        &["maas-types", "maas-bundle", "maas-store"],
+    ),
     ("maas-supervisor", &["maas-types", "maas-store"]),
     ("maas-gateway", &["maas-types", "maas-keys", "maas-metrics"]),
     (
@@ -23,6 +27,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
         &[
             "maas-types",
             "maas-metrics",
+            "maas-attest",
+            "maas-sbom",
             "maas-bundle",
             "maas-gpu",
             "maas-keys",
