@@ -16,10 +16,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("maas-keys", &["maas-types"]),
     ("maas-simulator", &["maas-types"]),
     ("maas-store", &["maas-types", "maas-bundle"]),
-    (
-        "maas-install",
-        &["maas-types", "maas-bundle", "maas-store"],
-    ),
+    ("maas-install", &["maas-types", "maas-bundle", "maas-store"]),
     ("maas-supervisor", &["maas-types", "maas-store"]),
     ("maas-gateway", &["maas-types", "maas-keys", "maas-metrics"]),
     (

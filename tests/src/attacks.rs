@@ -6,7 +6,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 use maas_bundle::{
-    Content, Expired, Floors, Media, MediaPath, Silent, Trust, TrustedRoot, check_arrived_models,
+    Content, Expired, Floors, Media, MediaPath, Silent, Trust, TrustedRoot, look_into,
     sample::Sample, verify_contents, verify_metadata,
 };
 use maas_types::Exit;
@@ -100,8 +100,8 @@ impl Verdict {
                 lines: report.problems.iter().map(ToString::to_string).collect(),
             };
         }
-        match check_arrived_models(&bundle, media) {
-            Ok(()) => Self {
+        match look_into(&bundle, media) {
+            Ok(_) => Self {
                 exit: Exit::Done,
                 lines: Vec::new(),
             },

@@ -11,7 +11,11 @@ use maas_types::{
     BillOfLading, Blob, BlobPath, BundleId, Digest, Exit, FORMAT, Image, MediumFile, ShippedModel,
 };
 
+pub(crate) use attached::{IMAGE_SIGNATURES, MODEL_SIGNATURES};
+
 use crate::{MediumName, json, tuf::HIGHEST_VERSION};
+
+mod attached;
 
 /// What this program is called in a bill.
 pub(crate) const PRODUCT: &str = "maas-appliance";
@@ -19,8 +23,9 @@ pub(crate) const PRODUCT: &str = "maas-appliance";
 /// The machines that this program is built for.
 const ARCHITECTURES: [&str; 1] = ["x86_64"];
 
-/// Features of the `critical` list that this version knows: none yet.
-const KNOWN_FEATURES: [&str; 0] = [];
+/// Features of the `critical` list that this version knows: signatures of others, which a reader that
+/// does not know them would not check.
+const KNOWN_FEATURES: [&str; 2] = [IMAGE_SIGNATURES, MODEL_SIGNATURES];
 
 /// Files of all models, blobs, and parts each (FORMAT.md 3.8). Far above the largest release known,
 /// and few enough that a plan of them takes no time.
@@ -173,6 +178,7 @@ pub(crate) fn check(bill: &BillOfLading, part_bytes: u64) -> Result<(), BillErro
         check_image(bill, image)?;
     }
     check_medium_files(bill)?;
+    attached::check(bill)?;
     check_references(bill)
 }
 
@@ -191,6 +197,7 @@ pub(crate) fn references(bill: &BillOfLading) -> impl Iterator<Item = (Digest, S
         let config = (model.oci_config, format!("the config of model `{name}`"));
         [manifest, config].into_iter().chain(files)
     });
+    let attached = attached::references(bill);
     let images = bill.images.iter().flat_map(|image| {
         let blobs = image
             .blobs
@@ -205,6 +212,7 @@ pub(crate) fn references(bill: &BillOfLading) -> impl Iterator<Item = (Digest, S
     std::iter::once((bill.binary, "the binary".to_owned()))
         .chain(models)
         .chain(images)
+        .chain(attached)
 }
 
 fn inconsistent<T>(what: impl Into<String>) -> Result<T, BillError> {

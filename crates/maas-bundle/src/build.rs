@@ -9,16 +9,21 @@ use std::{collections::BTreeSet, fmt, io};
 
 use camino::Utf8PathBuf;
 use jiff::Timestamp;
-use maas_types::{BillOfLading, Digest, Exit, FORMAT, MediumFile, PART_BYTES, Requirements};
+use maas_attest::{SigningKey, oms::OmsError};
+use maas_sbom::LockError;
+use maas_types::{
+    BillOfLading, Digest, Exit, FORMAT, MediumFile, ModelName, PART_BYTES, Requirements,
+};
 
 use crate::{
-    BillError, MediaError, MediaPath, MediumName, Metadata, ModelError, Phase, Progress, Recipe,
-    RecipeError, RootFile, Sink, Source, SourceError, bill, derived, digest_of, json,
-    tuf::FileLength, volume::Assignment,
+    BillError, EndorsementError, MediaError, MediaPath, MediumName, Metadata, ModelError, Phase,
+    Progress, Recipe, RecipeError, RootFile, Sink, Source, SourceError, bill, derived, digest_of,
+    json, tuf::FileLength, volume::Assignment,
 };
 use intake::{Input, Intake};
 
 mod archive;
+mod attach;
 mod image;
 mod intake;
 mod layer;
@@ -38,6 +43,8 @@ pub struct Order<'a> {
     pub have: &'a BTreeSet<Digest>,
     /// When this is.
     pub now: Timestamp,
+    /// Signs each model that nobody has signed (OMS v1.0).
+    pub model_key: Option<&'a SigningKey>,
     /// Who hears how far it is.
     pub progress: &'a dyn Progress,
 }
@@ -90,6 +97,27 @@ pub enum BuildError {
     /// A model is not one that can be shipped.
     #[error(transparent)]
     Model(#[from] ModelError),
+    /// A maker's signature does not stand for what is to be shipped, so no host would take it.
+    #[error(transparent)]
+    Endorsement(#[from] EndorsementError),
+    /// A model cannot be signed.
+    #[error("model `{model}` cannot be signed")]
+    Signing {
+        /// The model.
+        model: ModelName,
+        /// Why.
+        #[source]
+        source: OmsError,
+    },
+    /// A `Cargo.lock` is none.
+    #[error("`{path}` does not say what the binary was built from")]
+    Lock {
+        /// The file.
+        path: Utf8PathBuf,
+        /// Why.
+        #[source]
+        source: LockError,
+    },
     /// A model's folder holds a file that may not travel.
     #[error("`{path}` of the model in `{folder}` may not travel: {why}")]
     ModelFile {
@@ -125,6 +153,7 @@ impl BuildError {
             Self::Recipe(error) => error.exit(),
             Self::Source(error) => error.exit(),
             Self::Model(error) => error.exit(),
+            Self::Endorsement(error) => error.exit(),
             Self::Sink(MediaError::Io { source, .. })
                 if source.kind() == io::ErrorKind::StorageFull =>
             {
@@ -132,7 +161,8 @@ impl BuildError {
             }
             Self::Sink(_) | Self::Changed { .. } => Exit::Failed,
             Self::Bill(_) | Self::ModelFile { .. } | Self::Image { .. } => Exit::Content,
-            Self::Roots { .. } => Exit::Usage,
+            Self::Signing { source, .. } => source.exit(),
+            Self::Roots { .. } | Self::Lock { .. } => Exit::Usage,
         }
     }
 }
@@ -213,12 +243,14 @@ fn gather(
         models.push(model::gather(wanted, intake, left_out)?);
     }
     models.sort_by(|a, b| a.manifest.name.cmp(&b.manifest.name));
-    let mut images = Vec::new();
+    let (mut images, mut documents) = (Vec::new(), Vec::new());
     for wanted in &recipe.images {
-        images.push(image::gather(wanted, intake)?);
+        let (image, sbom) = image::gather(wanted, intake, order)?;
+        documents.extend(sbom);
+        images.push(image);
     }
     images.sort_by(|a, b| a.name.cmp(&b.name));
-    Ok(BillOfLading {
+    let mut bill = BillOfLading {
         format: FORMAT.to_owned(),
         critical: Vec::new(),
         product: recipe.product.clone(),
@@ -235,7 +267,10 @@ fn gather(
         images,
         binary: binary.digest,
         medium_files,
-    })
+        documents,
+    };
+    attach::all(order, intake, &mut bill)?;
+    Ok(bill)
 }
 
 /// The files beside `MAAS/`. Their bytes are no blobs: only the binary is both.

@@ -17,12 +17,15 @@
 //! | read | [`locate`], [`HashingReader`] | objects, each once |
 #![warn(missing_docs)]
 
+mod arrived;
 mod bill;
 mod build;
 mod contents;
 mod copy;
 mod derived;
+mod diff;
 mod draft;
+mod endorse;
 mod inspect;
 mod json;
 mod key;
@@ -45,10 +48,13 @@ mod verified;
 mod verify;
 mod volume;
 
+pub use arrived::{ArrivedError, look_into};
 pub use bill::BillError;
 pub use build::{BuildError, Built, Order, build};
 pub use contents::{Report, verify_contents, verify_surroundings};
 pub use copy::{Consignment, Copied, CopyError, compare_copy, copy, volumes_needed};
+pub use diff::{Change, Difference, How, Side, diff};
+pub use endorse::{Endorsement, EndorsementError, check_endorsements};
 pub use inspect::{InspectedImage, InspectedModel, InspectedRoot, Inspection, inspect};
 pub use key::{Algorithm, KeyError, PrivateKey, PublicKey, Salt, SignerId};
 pub use locate::{Located, LocatedBlob, MissingObject, Object, locate};
@@ -57,9 +63,7 @@ pub use media::{
     Sink, SinkFile,
 };
 pub use metadata::{Metadata, MetadataFile};
-pub use model::{
-    ModelError, ModelFiles, RemoteCode, check_arrived_models, check_model, check_models,
-};
+pub use model::{ModelError, ModelFiles, RemoteCode, check_model, check_models};
 pub use problem::{Fault, Problem};
 pub use progress::{Phase, Progress, Silent};
 pub use reader::{HashingReader, Mismatch, digest_of};

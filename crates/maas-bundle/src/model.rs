@@ -11,15 +11,13 @@
 
 use std::io;
 
+use maas_sbom::Measured;
 use maas_types::{BillOfLading, BlobPath, Digest, ModelManifest, ModelName, ShippedModel};
 use serde::de::IgnoredAny;
 
-mod arrived;
 mod closure;
 mod opaque;
 mod safetensors;
-
-pub use arrived::check_arrived_models;
 
 /// Read of the start of each file: enough for every magic number, the last of which is a tar's.
 const HEAD: u64 = 512;
@@ -182,6 +180,24 @@ pub fn check_model(
     closure::check(&check, &list)
 }
 
+/// What the headers of a model's safetensors say; of files that were checked.
+pub(crate) fn measure(model: &ModelName, files: &dyn ModelFiles) -> Result<Measured, ModelError> {
+    let check = Check { model, files };
+    let mut measured = Measured::default();
+    for (path, size) in files.list() {
+        if !ends(&path.file_name().to_ascii_lowercase(), &[".safetensors"]) {
+            continue;
+        }
+        let tensors = safetensors::check(size, |limit| check.head(&path, limit))?;
+        for tensor in tensors.unwrap_or_default() {
+            measured.parameters += tensor.elements;
+            measured.bytes += tensor.bytes();
+            *measured.dtypes.entry(tensor.dtype()).or_default() += tensor.elements;
+        }
+    }
+    Ok(measured)
+}
+
 /// Whether a name, in lower case, ends in one of these.
 fn ends(name: &str, endings: &[&str]) -> bool {
     endings.iter().any(|ending| name.ends_with(ending))
@@ -204,7 +220,7 @@ impl Check<'_> {
         } else {
             None
         };
-        if matches!(weights, Some(Ok(()))) {
+        if matches!(weights, Some(Ok(_))) {
             return Ok(());
         }
         let start = self.head(path, HEAD)?;
@@ -225,7 +241,7 @@ impl Check<'_> {
         }
         match weights {
             Some(Err(why)) => Err(self.damaged(path, why)),
-            Some(Ok(())) | None => Ok(()),
+            Some(Ok(_)) | None => Ok(()),
         }
     }
 

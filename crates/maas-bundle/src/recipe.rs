@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use camino::{Utf8Path, Utf8PathBuf};
-use maas_types::{BundleId, Exit, ImageName, ModelManifest};
+use maas_types::{BundleId, DocumentKind, Exit, ImageName, ModelManifest};
 use serde::Deserialize;
 
 use crate::tuf::HIGHEST_VERSION;
@@ -35,6 +35,15 @@ pub struct Recipe {
     /// Container images.
     #[serde(default, rename = "image")]
     pub images: Vec<RecipeImage>,
+    /// Documents of others that travel along.
+    #[serde(default, rename = "document")]
+    pub documents: Vec<RecipeDocument>,
+    /// Whether bills of materials are made of models, images and, with `cargo_lock`, the binary.
+    #[serde(default = "yes")]
+    pub sbom: bool,
+    /// The `Cargo.lock` that the binary was built with.
+    #[serde(default)]
+    pub cargo_lock: Option<Utf8PathBuf>,
 }
 
 /// A `[[model]]`.
@@ -45,6 +54,41 @@ pub struct RecipeModel {
     pub manifest: Utf8PathBuf,
     /// The folder with its files.
     pub folder: Utf8PathBuf,
+    /// The signature of whoever made the model (OMS v1.0); needs `signer`.
+    #[serde(default)]
+    pub signature: Option<Utf8PathBuf>,
+    /// Who must have signed it.
+    #[serde(default)]
+    pub signer: Option<RecipeSigner>,
+}
+
+/// Who must have signed a model: `{ key = "author.pub" }`, or `{ ca = "ca.pem", identity = "…" }`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RecipeSigner {
+    /// A public key, PEM.
+    #[serde(default)]
+    pub key: Option<Utf8PathBuf>,
+    /// Certificates of an authority, PEM.
+    #[serde(default)]
+    pub ca: Option<Utf8PathBuf>,
+    /// The name in the signer's certificate.
+    #[serde(default)]
+    pub identity: Option<String>,
+}
+
+/// A `[[document]]`: something that others say about a part of the bundle.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RecipeDocument {
+    /// The model or image by name, or `binary`.
+    pub of: String,
+    /// `sbom` or `provenance`.
+    pub kind: DocumentKind,
+    /// `application/vnd.in-toto+json` for SLSA, `application/vnd.cyclonedx+json` for CycloneDX.
+    pub media_type: String,
+    /// The file.
+    pub file: Utf8PathBuf,
 }
 
 /// An `[[image]]`.
@@ -57,6 +101,9 @@ pub struct RecipeImage {
     pub reference: String,
     /// An OCI layout folder, an OCI archive or a `podman save` archive; found out by content.
     pub source: Utf8PathBuf,
+    /// The public key (PEM) of who must have signed it with cosign. The signatures lie in the layout.
+    #[serde(default)]
+    pub signer: Option<Utf8PathBuf>,
 }
 
 /// What is wrong with a recipe or a model's manifest, and where.
@@ -120,6 +167,21 @@ impl Recipe {
                 return Err(wrong("name", what));
             }
         }
+        for model in &self.models {
+            let complete = match &model.signer {
+                None => model.signature.is_none(),
+                Some(RecipeSigner { key, ca, identity }) => {
+                    let by_key = key.is_some() && ca.is_none() && identity.is_none();
+                    let by_name = key.is_none() && ca.is_some() && identity.is_some();
+                    model.signature.is_some() && (by_key || by_name)
+                }
+            };
+            if !complete {
+                let what = "a model's `signature` needs a `signer` with a `key`, or with `ca` and \
+                            `identity`; and a `signer` needs a `signature`";
+                return Err(wrong("signer", what.to_owned()));
+            }
+        }
         Ok(())
     }
 }
@@ -127,6 +189,10 @@ impl Recipe {
 /// Parses a model's manifest. `file` is its name for messages.
 pub fn parse_model_manifest(text: &str, file: &Utf8Path) -> Result<ModelManifest, RecipeError> {
     toml::from_str(text).map_err(|error| located(text, file, &error, manifest_example_for))
+}
+
+fn yes() -> bool {
+    true
 }
 
 fn product() -> String {
@@ -186,6 +252,8 @@ fn example_for(key: &str) -> &'static str {
         "name" => "name = \"vllm-openai\"",
         "reference" => "reference = \"docker.io/vllm/vllm-openai:v0.32.0\"",
         "source" => "source = \"images/vllm-openai.tar\"",
+        "signer" => "signer = { key = \"author.pub\" }",
+        "kind" => "kind = \"provenance\"",
         _ => "bundle = \"acme-2026.11-a\"",
     }
 }
@@ -228,7 +296,7 @@ mod tests {
         let shown = |text: &str| parse(text).unwrap_err().to_string();
         insta::assert_snapshot!(shown(&GOOD.replace('7', "'seven'")), @r#"`recipe.toml`, line 2: `epoch`: invalid type: string "seven", expected u64; for example: epoch = 7"#);
         insta::assert_snapshot!(shown(&GOOD.replace('7', "0")), @"`recipe.toml`, line 2: `epoch` is 0, and must be 1 to 2^32; for example: epoch = 7");
-        insta::assert_snapshot!(shown(&format!("{GOOD}modell = 1\n")), @r#"`recipe.toml`, line 5: `modell`: unknown field `modell`, expected one of `bundle`, `epoch`, `version`, `product`, `binary`, `install_sh`, `readme`, `model`, `image`; for example: bundle = "acme-2026.11-a""#);
+        insta::assert_snapshot!(shown(&format!("{GOOD}modell = 1\n")), @r#"`recipe.toml`, line 5: `modell`: unknown field `modell`, expected one of `bundle`, `epoch`, `version`, `product`, `binary`, `install_sh`, `readme`, `model`, `image`, `document`, `sbom`, `cargo_lock`; for example: bundle = "acme-2026.11-a""#);
         insta::assert_snapshot!(shown(&GOOD.replace("binary = 'bin'\n", "")), @r#"`recipe.toml`: missing field `binary`; for example: binary = "target/release/maas-appliance""#);
         insta::assert_snapshot!(shown(&GOOD.replace("acme-1", "../x")), @r#"`recipe.toml`, line 1: `bundle`: `../x` is not a valid bundle id (want 1 to 48 letters, digits, `.`, `_` or `-`, a letter or digit first); for example: bundle = "acme-2026.11-a""#);
         insta::assert_snapshot!(shown(&format!("{GOOD}[[image]]\nname = 'a'\nreference = 'r'\n")), @r#"`recipe.toml`, line 5: missing field `source`; for example: source = "images/vllm-openai.tar""#);

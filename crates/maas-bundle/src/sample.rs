@@ -107,7 +107,7 @@ impl Sample {
     /// The recipe of the sample of that epoch.
     pub fn recipe(epoch: u64) -> String {
         format!(
-            "bundle = 'sample-{epoch}'\nepoch = {epoch}\nversion = '{epoch}.0.0'\n\
+            "bundle = 'sample-{epoch}'\nepoch = {epoch}\nversion = '{epoch}.0.0'\nsbom = false\n\
              binary = 'maas-appliance'\ninstall_sh = 'install.sh'\nreadme = 'README.txt'\n\
              [[model]]\nmanifest = 'tiny.toml'\nfolder = 'tiny'\n\
              [[image]]\nname = 'engine'\nreference = 'example.org/engine:1'\nsource = 'engine'\n"
@@ -137,6 +137,7 @@ impl Sample {
             .expect("the recipe of a sample is valid for epochs from 1 to 2^32");
         let order = Order {
             have: &BTreeSet::new(),
+            model_key: None,
             recipe: &recipe,
             source: inputs,
             roots: std::slice::from_ref(&root),

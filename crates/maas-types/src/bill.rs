@@ -47,6 +47,9 @@ pub struct BillOfLading {
     pub binary: Digest,
     /// Files at the root of every volume, beside `MAAS/`: bootstrap, binary, a page for the operator.
     pub medium_files: Vec<MediumFile>,
+    /// Bills of materials and statements of origin, by subject and kind.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub documents: Vec<Document>,
 }
 
 /// What the host must be for this bundle.
@@ -90,6 +93,33 @@ pub struct ShippedModel {
     pub oci_manifest: Digest,
     /// Digest of its `ModelPack` config (`application/vnd.cncf.model.config.v1+json`), a blob too.
     pub oci_config: Digest,
+    /// The signature of whoever made the model, where it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signature: Option<ModelSignature>,
+}
+
+/// An OMS v1.0 signature over a model's files, and who must have made it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ModelSignature {
+    /// The Sigstore bundle, a blob too.
+    pub blob: Digest,
+    /// Whose signature it must be.
+    pub signer: ModelSigner,
+}
+
+/// Whose signature on a model counts: the release's own word, as it is signed itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ModelSigner {
+    /// The holder of a key: `PUBLIC KEY` PEM.
+    Key(String),
+    /// Somebody whom a certificate authority knows.
+    Certificate {
+        /// The authority's certificates, PEM.
+        roots: Vec<String>,
+        /// The name in the certificate, exactly.
+        identity: String,
+    },
 }
 
 /// A file of a model.
@@ -116,6 +146,51 @@ pub struct Image {
     pub media_type: String,
     /// Every blob that it needs, its manifest and config included.
     pub blobs: Vec<Digest>,
+    /// The cosign signatures of whoever made the image, where it has some.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signatures: Option<ImageSignatures>,
+}
+
+/// Signatures over a container image, and whose one must be among them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ImageSignatures {
+    /// `PUBLIC KEY` PEM of who must have signed.
+    pub key: String,
+    /// The index that names the image's manifest, where that is what was signed; a blob too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub index: Option<Digest>,
+    /// cosign's old layout: the manifests that tags `sha256-….sig` name, sorted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub simple: Vec<Digest>,
+    /// What those manifests name, sorted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub payloads: Vec<Digest>,
+    /// cosign's new layout: Sigstore bundles, sorted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub bundles: Vec<Digest>,
+}
+
+/// A document about something in the bundle.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Document {
+    /// What it is.
+    pub kind: DocumentKind,
+    /// What it is about: a model or an image by name, or `binary`.
+    pub of: String,
+    /// `application/vnd.cyclonedx+json`, `application/vnd.in-toto+json`.
+    pub media_type: String,
+    /// Its bytes, a blob too.
+    pub blob: Digest,
+}
+
+/// What a document is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DocumentKind {
+    /// A bill of materials: what something is made of.
+    Sbom,
+    /// How something was made, by its maker's word.
+    Provenance,
 }
 
 /// A file at the root of every volume.

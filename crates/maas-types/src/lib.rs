@@ -30,8 +30,8 @@ mod size;
 mod usage;
 
 pub use bill::{
-    BillOfLading, Blob, FORMAT, Image, MediumFile, ModelFile, PART_BYTES, Part, Requirements,
-    ShippedModel,
+    BillOfLading, Blob, Document, DocumentKind, FORMAT, Image, ImageSignatures, MediumFile,
+    ModelFile, ModelSignature, ModelSigner, PART_BYTES, Part, Requirements, ShippedModel,
 };
 pub use digest::{Digest, DigestError};
 pub use engine_table::{EngineEntry, EngineKind, EngineState, EngineTable};

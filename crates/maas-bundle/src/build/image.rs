@@ -7,12 +7,14 @@
 
 use std::io::{self, Read};
 
-use maas_types::{Digest, Image};
+use maas_sbom::{ImageFacts, ImageScan};
+use maas_types::{Digest, Document, Image};
 use serde::{Deserialize, de::DeserializeOwned};
 
 use super::{
-    BuildError,
+    BuildError, Order,
     archive::ArchiveError,
+    attach,
     intake::{Input, Intake, Taken},
     layer::{Packing, unpacked_digest},
     layout::Layout,
@@ -23,6 +25,8 @@ use crate::{
     json,
     oci::{self, Descriptor, ImageConfig, Index, Manifest},
 };
+
+mod signatures;
 
 /// Indexes within indexes: a layout's, a multi-platform image's, and one to spare.
 const DEEPEST: u32 = 3;
@@ -35,6 +39,10 @@ struct Inspection<'a, 'b> {
     wanted: &'a RecipeImage,
     layout: Layout,
     intake: &'a mut Intake<'b>,
+    /// Looks into the layers as they go by.
+    scan: Option<ImageScan>,
+    /// The index that the image was chosen from, within the layout's own.
+    index: Option<Descriptor>,
 }
 
 /// One image in `manifest.json` of a `docker save` archive.
@@ -53,7 +61,12 @@ struct LayoutVersion {
     image_layout_version: String,
 }
 
-pub(super) fn gather(wanted: &RecipeImage, intake: &mut Intake<'_>) -> Result<Image, BuildError> {
+/// The image, and its bill of materials where one is wanted.
+pub(super) fn gather(
+    wanted: &RecipeImage,
+    intake: &mut Intake<'_>,
+    order: &Order<'_>,
+) -> Result<(Image, Option<Document>), BuildError> {
     let layout = Layout::open(intake.source(), &wanted.source).map_err(|error| match error {
         ArchiveError::Source(error) => BuildError::Source(error),
         ArchiveError::Refused(reason) => refused(wanted, reason),
@@ -62,19 +75,32 @@ pub(super) fn gather(wanted: &RecipeImage, intake: &mut Intake<'_>) -> Result<Im
         wanted,
         layout,
         intake,
+        scan: order.recipe.sbom.then(ImageScan::new),
+        index: None,
     };
     let (media_type, manifest, mut blobs) = inspection.find()?;
     blobs.push(manifest.digest);
     blobs.sort();
     blobs.dedup();
-    Ok(Image {
+    let signatures = inspection.signatures()?;
+    let facts = ImageFacts {
+        name: wanted.name.as_str(),
+        reference: &wanted.reference,
+        manifest: manifest.digest,
+    };
+    let scan = inspection.scan.take();
+    let sbom = scan.map(|scan| scan.finish(facts, crate::tuf::whole_seconds(order.now)));
+    let sbom = sbom.map(|bom| attach::sbom(intake, wanted.name.as_str(), &bom));
+    let image = Image {
         name: wanted.name.clone(),
         reference: wanted.reference.clone(),
         manifest: manifest.digest,
         manifest_size: manifest.size,
         media_type,
         blobs,
-    })
+        signatures,
+    };
+    Ok((image, sbom.transpose()?))
 }
 
 fn refused(wanted: &RecipeImage, reason: impl Into<String>) -> BuildError {
@@ -118,6 +144,7 @@ impl Inspection<'_, '_> {
                 let input = self.blob(chosen)?;
                 let (taken, bytes) = self.intake.look_at(&input, MANIFEST_BYTES)?;
                 self.same(chosen, taken)?;
+                self.index = Some(chosen.clone());
                 let nested: Index = self.parse(&what, &bytes)?;
                 self.check(&what, nested.check(Some(&chosen.media_type)))?;
                 self.index_image(&nested, depth - 1)
@@ -136,7 +163,11 @@ impl Inspection<'_, '_> {
                 .as_ref()
                 .is_none_or(|p| p.os == "linux" && p.architecture == "amd64")
         };
-        let candidates: Vec<_> = descriptors.iter().filter(ours).collect();
+        let candidates: Vec<_> = descriptors
+            .iter()
+            .filter(ours)
+            .filter(|descriptor| !signatures::is_signature(descriptor))
+            .collect();
         if let [only] = candidates.as_slice() {
             return Ok(only);
         }
@@ -293,9 +324,15 @@ impl Inspection<'_, '_> {
         packing: Packing,
         diff_id: Digest,
     ) -> Result<Taken, BuildError> {
-        let (taken, unpacked) = self
-            .intake
-            .take_through(input, |packed| Ok(unpacked_digest(packing, packed)))?;
+        let mut scan = self.scan.take();
+        let (taken, unpacked) = self.intake.take_through(input, |packed| {
+            let mut look = |unpacked: &mut dyn Read| match &mut scan {
+                Some(scan) => scan.layer(diff_id, unpacked).map_err(io::Error::other),
+                None => Ok(()),
+            };
+            Ok(unpacked_digest(packing, packed, &mut look))
+        })?;
+        self.scan = scan;
         match unpacked {
             Ok(found) if found == diff_id => Ok(taken),
             Ok(found) => self.refuse(format!(

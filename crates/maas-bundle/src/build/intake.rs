@@ -12,7 +12,7 @@ use sha2::{Digest as _, Sha256};
 use super::BuildError;
 use crate::{
     MediaError, MediaPath, Progress, Sink, Source, SourceError, SourceFile, SourceKind,
-    locate::objects_of, reader::Buffer,
+    bill::MANIFEST_BYTES, locate::objects_of, reader::Buffer,
 };
 
 /// Folders within folders of an input; the paths of a bundle have at most 16 components.
@@ -149,6 +149,21 @@ impl<'a> Intake<'a> {
             size: blob.size,
         };
         Ok((taken, bytes))
+    }
+
+    /// Reads something once more.
+    pub(super) fn reader(&self, digest: &Digest) -> io::Result<Box<dyn Read + '_>> {
+        let kept = self.kept.get(digest).ok_or(io::ErrorKind::NotFound)?;
+        self.open(&kept.input).map_err(io::Error::other)
+    }
+
+    /// The bytes of something small that was read.
+    pub(super) fn small(&self, digest: &Digest) -> io::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        self.reader(digest)?
+            .take(MANIFEST_BYTES)
+            .read_to_end(&mut bytes)?;
+        Ok(bytes)
     }
 
     /// All blobs, sorted by digest.

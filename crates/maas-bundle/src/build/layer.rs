@@ -63,32 +63,55 @@ impl Packing {
     }
 }
 
-/// The digest of the unpacked layer.
-pub(super) fn unpacked_digest(packing: Packing, packed: &mut dyn Read) -> io::Result<Digest> {
+/// Looks at an unpacked layer as it goes by; it may stop before the end.
+type Look<'a> = &'a mut dyn FnMut(&mut dyn Read) -> io::Result<()>;
+
+/// The digest of the unpacked layer, while `look` reads the same bytes.
+pub(super) fn unpacked_digest(
+    packing: Packing,
+    packed: &mut dyn Read,
+    look: Look<'_>,
+) -> io::Result<Digest> {
     match packing {
-        Packing::Tar => digest(packed),
-        Packing::Gzip => digest(&mut MultiGzDecoder::new(BufReader::new(packed))),
+        Packing::Tar => digest(packed, look),
+        Packing::Gzip => digest(&mut MultiGzDecoder::new(BufReader::new(packed)), look),
         Packing::Zstd => {
             let mut decoder = zstd::Decoder::new(packed)?;
             decoder.window_log_max(WINDOW_LOG)?;
-            digest(&mut decoder)
+            digest(&mut decoder, look)
         }
     }
 }
 
-fn digest(unpacked: &mut dyn Read) -> io::Result<Digest> {
-    let mut hash = Sha256::new();
-    let mut total = 0_u64;
-    Buffer::new().pump(unpacked, |bytes| {
-        total += bytes.len() as u64;
-        if total > MOST_UNPACKED {
+fn digest(unpacked: &mut dyn Read, look: Look<'_>) -> io::Result<Digest> {
+    let mut hashing = Unpacked {
+        reader: unpacked,
+        hash: Sha256::new(),
+        total: 0,
+    };
+    look(&mut hashing)?;
+    Buffer::new().pump(&mut hashing, |_| Ok::<_, io::Error>(()))?;
+    Ok(Digest::from_bytes(hashing.hash.finalize().into()))
+}
+
+/// Hashes and counts what is read through it.
+struct Unpacked<'a> {
+    reader: &'a mut dyn Read,
+    hash: Sha256,
+    total: u64,
+}
+
+impl Read for Unpacked<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.reader.read(buffer)?;
+        self.total += count as u64;
+        if self.total > MOST_UNPACKED {
             return Err(io::Error::new(
                 io::ErrorKind::FileTooLarge,
                 format!("it unpacks to more than {MOST_UNPACKED} bytes"),
             ));
         }
-        hash.update(bytes);
-        Ok(())
-    })?;
-    Ok(Digest::from_bytes(hash.finalize().into()))
+        self.hash.update(&buffer[..count]);
+        Ok(count)
+    }
 }

@@ -4,7 +4,9 @@
 use std::io::{self, Read as _};
 
 use camino::{Utf8Path, Utf8PathBuf};
-use maas_types::{BlobPath, Digest, ModelFile, ModelManifest, ShippedModel};
+use maas_types::{
+    BlobPath, Digest, ModelFile, ModelManifest, ModelSignature, ModelSigner, ShippedModel,
+};
 use serde::Serialize;
 
 use super::{
@@ -12,7 +14,8 @@ use super::{
     intake::{Input, Intake, Taken, read_small},
 };
 use crate::{
-    ModelFiles, RecipeError, RecipeModel, RemoteCode, Source, SourceKind, check_model, json,
+    ModelFiles, RecipeError, RecipeModel, RemoteCode, Source, SourceError, SourceKind, check_model,
+    json,
     oci::{self, Descriptor},
     recipe::parse_model_manifest,
 };
@@ -103,7 +106,52 @@ pub(super) fn gather(
         files,
         oci_manifest: oci.digest,
         oci_config: config.digest,
+        signature: signature(wanted, intake)?,
     })
+}
+
+/// The maker's signature as the recipe names it, and who must have made it. Whether it is good is found
+/// out when the whole bill is known.
+fn signature(
+    wanted: &RecipeModel,
+    intake: &mut Intake<'_>,
+) -> Result<Option<ModelSignature>, BuildError> {
+    let (Some(path), Some(signer)) = (&wanted.signature, &wanted.signer) else {
+        return Ok(None);
+    };
+    let signer = match (&signer.key, &signer.ca, &signer.identity) {
+        (Some(key), _, _) => ModelSigner::Key(read_text(intake.source(), key)?),
+        (None, Some(ca), Some(identity)) => ModelSigner::Certificate {
+            roots: certificates(&read_text(intake.source(), ca)?),
+            identity: identity.clone(),
+        },
+        // `Recipe::parse` has refused these.
+        (None, _, _) => return Ok(None),
+    };
+    let blob = intake.take(Input::File(path.clone()))?.digest;
+    Ok(Some(ModelSignature { blob, signer }))
+}
+
+/// A small text file.
+pub(super) fn read_text(source: &dyn Source, path: &Utf8Path) -> Result<String, BuildError> {
+    let bytes = read_small(source, path, MANIFEST_TOML)?;
+    String::from_utf8(bytes).map_err(|_| {
+        BuildError::Source(SourceError::Io {
+            path: path.to_owned(),
+            source: io::Error::new(io::ErrorKind::InvalidData, "it is not text"),
+        })
+    })
+}
+
+/// A PEM file of several certificates, one by one.
+fn certificates(pem: &str) -> Vec<String> {
+    const END: &str = "-----END CERTIFICATE-----";
+    let ends = pem.split_inclusive(END);
+    ends.filter_map(|one| {
+        let begin = one.find("-----BEGIN CERTIFICATE-----")?;
+        one.ends_with(END).then(|| format!("{}\n", &one[begin..]))
+    })
+    .collect()
 }
 
 fn read_manifest(source: &dyn Source, path: &Utf8Path) -> Result<ModelManifest, BuildError> {

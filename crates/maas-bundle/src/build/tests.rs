@@ -8,6 +8,8 @@ use camino::Utf8Path;
 use super::*;
 use crate::{Content, MemoryMedia, Silent, SourceEntry, SourceFile, SourceKind, sample::Sample};
 
+mod attached;
+
 fn root() -> RootFile {
     let publics = [1, 2, 3].map(|byte| *Sample::key(byte).public());
     RootFile::init(&publics, 2, "2026-11-22T12:00:00Z".parse().unwrap()).unwrap()
@@ -22,6 +24,7 @@ fn built_from(
     let recipe = Recipe::parse(&Sample::recipe(7), "sample.toml".into()).unwrap();
     let order = Order {
         have: &BTreeSet::new(),
+        model_key: None,
         recipe: &recipe,
         source,
         roots: &[root()],
@@ -119,6 +122,7 @@ fn roots_that_make_no_chain_build_nothing() {
     for roots in [&[][..], std::slice::from_ref(&second)] {
         let order = Order {
             have: &BTreeSet::new(),
+            model_key: None,
             recipe: &recipe,
             source: &Sample::inputs(),
             roots,

@@ -56,15 +56,25 @@ struct Tensor {
     data_offsets: (u64, u64),
 }
 
-/// Where each tensor lies, in the order of the header.
+/// A tensor whose place has the size of its shape.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Placed {
+    begin: u64,
+    end: u64,
+    /// Of so many numbers.
+    pub(super) elements: u64,
+    dtype: Dtype,
+}
+
+/// The tensors, in the order of the header.
 #[derive(Debug)]
-struct Header(Vec<(u64, u64)>);
+struct Header(Vec<Placed>);
 
 /// Checks the header of a file of `size` bytes, of which `head` gives the first.
 pub(super) fn check(
     size: u64,
     head: impl Fn(u64) -> Result<Vec<u8>, ModelError>,
-) -> Result<Result<(), String>, ModelError> {
+) -> Result<Result<Vec<Placed>, String>, ModelError> {
     let start = head(8)?;
     let Ok(length) = <[u8; 8]>::try_from(start.as_slice()) else {
         return Ok(Err("it is too short to be a safetensors file".to_owned()));
@@ -85,7 +95,7 @@ pub(super) fn check(
     Ok(tensors(text).and_then(|tensors| covers(tensors, data)))
 }
 
-fn tensors(text: &[u8]) -> Result<Vec<(u64, u64)>, String> {
+fn tensors(text: &[u8]) -> Result<Vec<Placed>, String> {
     if text.first() != Some(&b'{') {
         return Err("its header does not begin with `{`".to_owned());
     }
@@ -95,10 +105,10 @@ fn tensors(text: &[u8]) -> Result<Vec<(u64, u64)>, String> {
 }
 
 /// Whether the tensors cover the data exactly, each byte once.
-fn covers(mut tensors: Vec<(u64, u64)>, data: u64) -> Result<(), String> {
-    tensors.sort_unstable();
+fn covers(mut tensors: Vec<Placed>, data: u64) -> Result<Vec<Placed>, String> {
+    tensors.sort_unstable_by_key(|tensor| (tensor.begin, tensor.end));
     let mut at = 0;
-    for (begin, end) in tensors {
+    for Placed { begin, end, .. } in tensors.iter().copied() {
         if begin != at {
             return Err(format!(
                 "a tensor begins at byte {begin} of the data, and the one before it ends at {at}"
@@ -107,9 +117,21 @@ fn covers(mut tensors: Vec<(u64, u64)>, data: u64) -> Result<(), String> {
         at = end;
     }
     if at == data {
-        Ok(())
+        Ok(tensors)
     } else {
         Err(format!("its tensors have {at} bytes, and its data {data}"))
+    }
+}
+
+impl Placed {
+    /// The name of its type, as the format writes it.
+    pub(super) fn dtype(&self) -> String {
+        format!("{:?}", self.dtype)
+    }
+
+    /// Its length, bytes.
+    pub(super) fn bytes(&self) -> u64 {
+        self.end - self.begin
     }
 }
 
@@ -135,7 +157,7 @@ impl Dtype {
 
 impl Tensor {
     /// Its place, if that has the size of its shape.
-    fn place(&self) -> Result<(u64, u64), String> {
+    fn place(&self) -> Result<Placed, String> {
         let (begin, end) = self.data_offsets;
         let bits = self
             .shape
@@ -144,7 +166,13 @@ impl Tensor {
         let fits = bits
             .filter(|bits| bits % 8 == 0)
             .is_some_and(|bits| begin.checked_add(bits / 8) == Some(end));
-        fits.then_some((begin, end)).ok_or_else(|| {
+        let placed = Placed {
+            begin,
+            end,
+            elements: bits.unwrap_or(0) / self.dtype.bits(),
+            dtype: self.dtype,
+        };
+        fits.then_some(placed).ok_or_else(|| {
             format!("the shape does not have the size of the data from {begin} to {end}")
         })
     }
