@@ -10,8 +10,8 @@ use camino::Utf8PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 pub(crate) use connected::{
-    BundleCommand, KeyAlgorithm, KeyCommand, NextRootArgs, PassphraseArgs, TrustCommand,
-    TrustRootCommand,
+    BuildArgs, BundleCommand, CopyArgs, KeyAlgorithm, KeyCommand, NextRootArgs, PassphraseArgs,
+    TrustCommand, TrustRootCommand, VerifyArgs,
 };
 pub(crate) use people::{KeysCommand, TeamCommand, TeamLimits, UsageArgs, UsageBy};
 pub(crate) use services::{QuickstartArgs, QuickstartEngine};
@@ -78,6 +78,11 @@ pub(crate) enum Command {
     Install(InstallArgs),
     /// Go back to the generation before
     Rollback(RollbackArgs),
+    /// Say which blobs are here, so that the connected side sends only the others
+    Inventory(InventoryArgs),
+    /// Show what the running release is made of
+    #[command(subcommand)]
+    Sbom(SbomCommand),
     /// Say what is installed, what runs and what needs attention
     Status(JsonArg),
     /// Look at GPUs
@@ -165,6 +170,34 @@ pub(crate) struct RollbackArgs {
     pub(crate) dry_run: bool,
     #[command(flatten)]
     pub(crate) json: JsonArg,
+}
+
+/// `inventory`
+#[derive(Debug, Args)]
+pub(crate) struct InventoryArgs {
+    /// Write it to this file, for `bundle copy --have` on the connected side
+    #[arg(long, value_name = "FILE")]
+    pub(crate) export: Option<Utf8PathBuf>,
+    #[command(flatten)]
+    pub(crate) json: JsonArg,
+}
+
+/// `sbom …`
+#[derive(Debug, Subcommand)]
+pub(crate) enum SbomCommand {
+    /// List the bills of materials and statements of origin of the running release
+    List(JsonArg),
+    /// Show the bill of materials of a model, an image or the `binary`
+    Show {
+        /// A model or an image by name, or `binary`
+        #[arg(value_name = "NAME")]
+        of: String,
+        /// Write the document itself (CycloneDX JSON) to this file instead
+        #[arg(long, value_name = "FILE")]
+        out: Option<Utf8PathBuf>,
+        #[command(flatten)]
+        json: JsonArg,
+    },
 }
 
 /// `gpu …`

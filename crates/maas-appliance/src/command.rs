@@ -4,6 +4,7 @@ mod bundle;
 mod configuration;
 mod gpu;
 mod install;
+mod inventory;
 mod key;
 mod keys;
 mod lookup;
@@ -13,6 +14,7 @@ mod people;
 mod progress;
 mod quickstart;
 mod rollback;
+mod sbom;
 mod service;
 mod status;
 mod team;
@@ -42,6 +44,8 @@ pub(crate) fn run(cli: Cli) -> CommandResult {
         Command::Bundle(command) => bundle::run(command, &layout),
         Command::Install(args) => install::run(&args, &layout),
         Command::Rollback(args) => rollback::run(&args, &layout),
+        Command::Inventory(args) => inventory::run(&args, &layout),
+        Command::Sbom(command) => sbom::run(command, &layout),
         Command::Status(args) => {
             let config = config(&layout)?;
             waiting(status::run(&layout, &config, args.format()))

@@ -98,6 +98,17 @@ command_error_from!(
     maas_supervisor::SupervisorError,
 );
 
+/// An error with its causes, in one line.
+pub(crate) fn chain(error: &dyn Error) -> String {
+    let mut said = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let _ = write!(said, ": {cause}");
+        source = cause.source();
+    }
+    said
+}
+
 /// For errors whose own text says what to do.
 fn no_hint<T>(_: &T) -> Option<&'static str> {
     None

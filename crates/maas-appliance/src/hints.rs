@@ -1,7 +1,9 @@
 //! What to type next, for errors of the crates below. They say what is wrong and where; which command
 //! helps is known only here, where commands are.
 
-use maas_bundle::{BuildError, CopyError, MediaError, ModelError, SignError, TrustError};
+use maas_bundle::{
+    BuildError, CopyError, EndorsementError, MediaError, ModelError, SignError, TrustError,
+};
 use maas_gateway::admin::ClientError;
 use maas_install::InstallError;
 use maas_store::StoreError;
@@ -50,6 +52,20 @@ impl Hint for TrustError {
             Self::Expired { .. } => Some(
                 "ask the sender for a newer bundle, or accept it: --accept-expired --reason \"…\", which is recorded",
             ),
+        }
+    }
+}
+
+impl Hint for EndorsementError {
+    fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Model { .. } | Self::Image { .. } | Self::Index { .. } => Some(
+                "ask its maker, and do not use it: what is shipped is not what they signed, or they did not sign",
+            ),
+            Self::Signer { .. } | Self::Authority { .. } => Some(
+                "the recipe's `signer` must be PEM: a public key, or the authority's certificate",
+            ),
+            Self::Read { .. } => None,
         }
     }
 }
@@ -117,6 +133,10 @@ impl Hint for InstallError {
             Self::Trust(error) => error.hint(),
             Self::Medium(error) => error.hint(),
             Self::Model(error) => error.hint(),
+            Self::Endorsement(error) => error.hint(),
+            Self::NoBase { .. } => Some(
+                "ask for a full copy, or send what is here: maas-appliance inventory --export FILE",
+            ),
             Self::Missing(_) => Some(ALL_VOLUMES),
             Self::Altered(_) => Some(ANOTHER_COPY),
             Self::NoSpace(_) => {
@@ -147,6 +167,9 @@ impl Hint for BuildError {
     fn hint(&self) -> Option<&'static str> {
         match self {
             Self::Model(error) => error.hint(),
+            Self::Endorsement(error) => error.hint(),
+            Self::Signing { .. } => Some("take the file out of the model's folder, or rename it"),
+            Self::Lock { .. } => Some("give the Cargo.lock that the binary was built with"),
             Self::Source(_) => Some("paths in a recipe are relative to the recipe's own folder"),
             Self::Changed { .. } => Some("build into a new folder; this one is not a bundle"),
             Self::Recipe(_)

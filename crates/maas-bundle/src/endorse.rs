@@ -120,6 +120,29 @@ pub fn check_endorsements(
     Ok(good)
 }
 
+/// Whose signatures a bill demands, unchecked.
+pub(crate) fn wanted_makers(bill: &BillOfLading) -> Vec<Endorsement> {
+    let by_key = |key: &str| match PublicKey::from_pem(key) {
+        Ok(key) => short(&key),
+        Err(_) => "a key that is none".to_owned(),
+    };
+    let models = bill.models.iter().filter_map(|model| {
+        let by = match &model.signature.as_ref()?.signer {
+            ModelSigner::Key(key) => by_key(key),
+            ModelSigner::Certificate { identity, .. } => json::plain(identity),
+        };
+        Some((model.manifest.name.to_string(), by))
+    });
+    let images = bill.images.iter().filter_map(|image| {
+        let signatures = image.signatures.as_ref()?;
+        Some((image.name.to_string(), by_key(&signatures.key)))
+    });
+    models
+        .chain(images)
+        .map(|(of, by)| Endorsement { of, by })
+        .collect()
+}
+
 fn check_model(
     bill: &BillOfLading,
     model: &ShippedModel,

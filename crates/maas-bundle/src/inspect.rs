@@ -1,10 +1,12 @@
 //! Looking at a bundle without trusting it: what it says of itself, and who signed.
 
 use jiff::Timestamp;
-use maas_types::{BundleId, Digest, ImageName, ModelName, Task};
+use maas_types::{BundleId, Digest, Document, ImageName, ModelName, Task};
 use serde::Serialize;
 
-use crate::{Fingerprint, Media, RoleStatus, TrustError, draft::Draft};
+use crate::{
+    Endorsement, Fingerprint, Media, RoleStatus, TrustError, draft::Draft, endorse::wanted_makers,
+};
 
 /// `bundle inspect --json`. Nothing in it is verified, and it says so.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -35,6 +37,12 @@ pub struct Inspection {
     pub images: Vec<InspectedImage>,
     /// Files beside `MAAS/`.
     pub medium_files: Vec<String>,
+    /// SHA-256 of the program that the release runs.
+    pub binary: Digest,
+    /// Whose signatures on models and images the release demands.
+    pub makers: Vec<Endorsement>,
+    /// Bills of materials and statements of origin.
+    pub documents: Vec<Document>,
     /// The newest root that it carries.
     pub root: InspectedRoot,
     /// Who has signed what, by that root.
@@ -149,5 +157,8 @@ pub fn inspect(media: &[&dyn Media], bundle: Option<&BundleId>) -> Result<Inspec
         blobs: bill.blobs.len(),
         bytes: bill.total_bytes(),
         medium_files: bill.medium_files.iter().map(|f| f.name.clone()).collect(),
+        binary: bill.binary,
+        makers: wanted_makers(&bill),
+        documents: bill.documents.clone(),
     })
 }

@@ -1,9 +1,9 @@
 //! What can go wrong when a bundle is installed.
 
 use camino::Utf8PathBuf;
-use maas_bundle::{MediaError, ModelError, Report, TrustError};
+use maas_bundle::{EndorsementError, MediaError, ModelError, Report, TrustError};
 use maas_store::{DiskError, StoreError};
-use maas_types::{ByteSize, Exit};
+use maas_types::{ByteSize, Digest, Exit};
 
 /// A failure of planning or applying.
 #[derive(Debug, thiserror::Error)]
@@ -20,6 +20,9 @@ pub enum InstallError {
     /// A model holds something that may not be installed. Nothing was activated.
     #[error(transparent)]
     Model(#[from] ModelError),
+    /// What the maker of a model or an image has signed is not what came. Nothing was activated.
+    #[error(transparent)]
+    Endorsement(#[from] EndorsementError),
     /// Not enough room. Found out before the first write.
     #[error(transparent)]
     NoSpace(Box<Shortage>),
@@ -38,6 +41,16 @@ pub enum InstallError {
     /// The volumes are not as they were signed. Found out before the first write.
     #[error("the media are not as they were signed: {}", sentences(.0))]
     Altered(Box<Report>),
+    /// The volumes are a delta over something that is not here. Found out before the first write.
+    #[error(
+        "the volumes are a delta, and {blobs} blob(s) that they leave out are not here: {first}"
+    )]
+    NoBase {
+        /// How many.
+        blobs: usize,
+        /// The first of them.
+        first: Digest,
+    },
     /// Files are on none of the volumes. Found out before the first write.
     #[error(transparent)]
     Missing(Box<maas_store::MissingBytes>),
@@ -116,11 +129,12 @@ impl InstallError {
             Self::Trust(error) => error.exit(),
             Self::Medium(error) => error.exit(),
             Self::Model(error) => error.exit(),
+            Self::Endorsement(error) => error.exit(),
             Self::NoSpace(_) => Exit::NoSpace,
             Self::Unfit { .. } => Exit::HostCheck,
             Self::Refused { .. } => Exit::Policy,
             Self::Altered(report) => report.exit(),
-            Self::Missing(_) => Exit::Medium,
+            Self::Missing(_) | Self::NoBase { .. } => Exit::Medium,
             Self::Fact { .. } | Self::Pepper { .. } | Self::Random(_) => Exit::Failed,
         }
     }

@@ -42,6 +42,8 @@ pub struct Facts {
     pub surroundings: Report,
     /// What this site takes.
     pub policy: Policy,
+    /// Blobs that the volumes leave out because this host should have them, and that it has not.
+    pub lacking: Vec<Digest>,
 }
 
 /// The machine and the disk of its state folder.
@@ -124,8 +126,34 @@ impl Facts {
             missing: store.missing(db, bundle, &locate(bundle, media)?, media)?,
             surroundings: verify_surroundings(bundle, media, &Silent),
             policy,
+            lacking: lacking(&store, db, bundle, media)?,
         })
     }
+}
+
+/// What a delta stands on, as far as it is not here.
+fn lacking(
+    store: &Store,
+    db: Option<&TrustDb>,
+    bundle: &Verified<Bundle>,
+    media: &[&dyn Media],
+) -> Result<Vec<Digest>, InstallError> {
+    let located = locate(bundle, media)?;
+    let left_out = located.missing().iter().filter(|object| object.left_out);
+    let mut blobs: Vec<_> = left_out.map(|object| object.blob).collect();
+    blobs.dedup();
+    let mut lacking = Vec::new();
+    for digest in blobs {
+        let blob = bundle.bill().blob(&digest);
+        let here = match blob {
+            Some(blob) => store.presence(db, blob)?,
+            None => Presence::Absent,
+        };
+        if !matches!(here, Presence::Stored | Presence::Unnoted) {
+            lacking.push(digest);
+        }
+    }
+    Ok(lacking)
 }
 
 fn blobs(

@@ -4,21 +4,28 @@
 use std::io::Read as _;
 
 use fs_err::File;
-use maas_bundle::check_models;
+use maas_bundle::{check_endorsements, check_models};
 use maas_store::Store;
-use maas_types::BillOfLading;
+use maas_types::{BillOfLading, Digest};
 
 use crate::InstallError;
 
-/// Checks every model of a bundle whose blobs are all stored.
+/// A signature and what it stands on are some kilobytes; an image's index too.
+const LARGEST_SIGNATURE: u64 = 4 << 20;
+
+/// Checks every model of a bundle whose blobs are all stored, and what makers of models and images have
+/// signed.
 pub(crate) fn check(store: &Store, bill: &BillOfLading) -> Result<(), InstallError> {
-    Ok(check_models(bill, &|blob, limit| {
+    let head = |blob: &Digest, limit| {
         let mut bytes = Vec::new();
         File::open(store.path(blob))?
             .take(limit)
             .read_to_end(&mut bytes)?;
         Ok(bytes)
-    })?)
+    };
+    check_models(bill, &head)?;
+    check_endorsements(bill, &|blob| head(blob, LARGEST_SIGNATURE))?;
+    Ok(())
 }
 
 #[cfg(test)]

@@ -242,6 +242,12 @@ impl<'a> Plan<'a> {
             let report = self.facts.surroundings.clone();
             return Err(InstallError::Altered(Box::new(report)));
         }
+        if let Some(first) = self.facts.lacking.first() {
+            return Err(InstallError::NoBase {
+                blobs: self.facts.lacking.len(),
+                first: *first,
+            });
+        }
         if let Some(missing) = &self.facts.missing {
             return Err(InstallError::Missing(Box::new(missing.clone())));
         }

@@ -55,7 +55,7 @@ impl Finding {
         match (self.level, self.id) {
             (Level::Pass | Level::Warn, _) => Exit::Done,
             (Level::Fail, "P-SPACE" | "P-INODES") => Exit::NoSpace,
-            (Level::Fail, "P-MEDIA") => Exit::Medium,
+            (Level::Fail, "P-MEDIA" | "P-BASE") => Exit::Medium,
             (Level::Fail, "P-CONTENT") => Exit::Content,
             (Level::Fail, "P-EPOCH") => Exit::Stale,
             (Level::Fail, "P-CODE") => Exit::Policy,
@@ -73,6 +73,7 @@ pub fn preflight(facts: &Facts, bill: &BillOfLading) -> Vec<Finding> {
         file_system(facts),
         space(facts, &needs),
         inodes(facts, &needs),
+        bases(facts),
         volumes(facts, &needs),
         surroundings(facts),
         epoch(facts, bill),
@@ -164,6 +165,25 @@ fn inodes(facts: &Facts, needs: &Needs) -> Finding {
             "remove small files there, or make the file system with more inodes",
         ),
     }
+}
+
+/// Before any stick is asked for: a delta on a host that lacks its base never comes to an end.
+fn bases(facts: &Facts) -> Finding {
+    let Some(first) = facts.lacking.first() else {
+        return Finding::pass(
+            "P-BASE",
+            "nothing that the volumes leave out is missing".to_owned(),
+        );
+    };
+    let count = facts.lacking.len();
+    Finding::bad(
+        "P-BASE",
+        Level::Fail,
+        format!(
+            "the volumes are a delta, and {count} blob(s) that they leave out are not here: {first}"
+        ),
+        "ask the sender for a full copy, or send an inventory again: maas-appliance inventory --export",
+    )
 }
 
 fn volumes(facts: &Facts, needs: &Needs) -> Finding {

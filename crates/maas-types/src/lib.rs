@@ -45,5 +45,5 @@ pub use name::{
     UserName,
 };
 pub use path::{BlobPath, BlobPathError};
-pub use size::ByteSize;
+pub use size::{ByteSize, ByteSizeError};
 pub use usage::{Dialect, Outcome, Usage};

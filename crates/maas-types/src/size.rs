@@ -1,6 +1,6 @@
 //! Byte counts for people.
 
-use std::fmt;
+use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
@@ -10,6 +10,38 @@ use serde::{Deserialize, Serialize};
 )]
 #[serde(transparent)]
 pub struct ByteSize(pub u64);
+
+/// Text that is not a number of bytes.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not a number of bytes (want `25GB`, `32GiB` or `4700000000`)")]
+pub struct ByteSizeError(String);
+
+impl FromStr for ByteSize {
+    type Err = ByteSizeError;
+
+    /// Takes a whole number with a unit of 1000 (`kB`, `MB`, `GB`, `TB`) or of 1024 (`KiB`, `MiB`, `GiB`,
+    /// `TiB`), or plain bytes.
+    fn from_str(text: &str) -> Result<Self, ByteSizeError> {
+        let wrong = || ByteSizeError(text.escape_debug().to_string());
+        let trimmed = text.trim();
+        let digits = trimmed.find(|c: char| !c.is_ascii_digit());
+        let (number, unit) = trimmed.split_at(digits.unwrap_or(trimmed.len()));
+        let unit: u64 = match unit.trim().to_ascii_lowercase().as_str() {
+            "" | "b" => 1,
+            "k" | "kb" => 1_000,
+            "m" | "mb" => 1_000_000,
+            "g" | "gb" => 1_000_000_000,
+            "t" | "tb" => 1_000_000_000_000,
+            "kib" => 1 << 10,
+            "mib" => 1 << 20,
+            "gib" => 1 << 30,
+            "tib" => 1 << 40,
+            _ => return Err(wrong()),
+        };
+        let number: u64 = number.parse().map_err(|_| wrong())?;
+        number.checked_mul(unit).map(Self).ok_or_else(wrong)
+    }
+}
 
 impl fmt::Display for ByteSize {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -45,5 +77,21 @@ mod tests {
             shown,
             ["0 B", "999 B", "1.0 kB", "1.5 MB", "412.1 GB", "18446.7 PB"]
         );
+    }
+
+    #[test]
+    fn a_size_is_read_in_the_units_that_are_on_the_box() {
+        for (text, bytes) in [
+            ("25GB", 25_000_000_000),
+            ("25 gb", 25_000_000_000),
+            ("32GiB", 32 << 30),
+            ("4700000000", 4_700_000_000),
+            ("1t", 1_000_000_000_000),
+        ] {
+            assert_eq!(text.parse(), Ok(ByteSize(bytes)), "{text}");
+        }
+        for text in ["", "GB", "-1GB", "1.5GB", "1 bottle", "99999999999TB"] {
+            assert!(text.parse::<ByteSize>().is_err(), "{text}");
+        }
     }
 }

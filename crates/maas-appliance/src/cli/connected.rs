@@ -2,6 +2,7 @@
 
 use camino::Utf8PathBuf;
 use clap::{Args, Subcommand, ValueEnum};
+use maas_types::ByteSize;
 
 use super::JsonArg;
 
@@ -159,18 +160,7 @@ pub(crate) struct NextRootArgs {
 #[derive(Debug, Subcommand)]
 pub(crate) enum BundleCommand {
     /// Build a bundle from a recipe, ready to be signed
-    Build {
-        /// The recipe (TOML)
-        #[arg(value_name = "RECIPE")]
-        recipe: Utf8PathBuf,
-        /// An empty folder, or one to create
-        #[arg(long, value_name = "DIR")]
-        out: Utf8PathBuf,
-        /// The trust root that says who may sign; all versions from 1, so that hosts follow from
-        /// whichever they trust. When left out: `1.root.json`, `2.root.json` and so on, as they are
-        #[arg(long = "trust-root", value_name = "FILE")]
-        trust_roots: Vec<Utf8PathBuf>,
-    },
+    Build(BuildArgs),
     /// Add a key's signature to a bundle; any order, on any machine
     Sign {
         /// The bundle, or a folder with its metadata only
@@ -185,38 +175,101 @@ pub(crate) enum BundleCommand {
         #[arg(long, value_name = "DIR", required_unless_present = "key")]
         merge: Vec<Utf8PathBuf>,
     },
-    /// Spread a bundle over sticks
-    Copy {
-        /// The bundle
-        #[arg(value_name = "DIR")]
-        bundle: Utf8PathBuf,
-        /// A mounted stick or a folder; several
-        #[arg(long = "to", value_name = "DIR", required = true)]
-        to: Vec<Utf8PathBuf>,
-    },
+    /// Spread a bundle over sticks, and read them again to see that they have taken it
+    Copy(CopyArgs),
     /// Say what a bundle holds and who signed it, without trusting it
     Inspect {
         /// The media, in any order
         #[arg(value_name = "DIR", required = true)]
         media: Vec<Utf8PathBuf>,
+        /// Say who has signed what, in full
+        #[arg(long)]
+        signers: bool,
+        #[command(flatten)]
+        json: JsonArg,
+    },
+    /// Say what changes from one bundle to another
+    Diff {
+        /// The first bundle
+        #[arg(value_name = "A")]
+        from: Utf8PathBuf,
+        /// The second one
+        #[arg(value_name = "B")]
+        to: Utf8PathBuf,
         #[command(flatten)]
         json: JsonArg,
     },
     /// Check signatures, freshness and every byte of a bundle
-    Verify {
-        /// The media, in any order
-        #[arg(value_name = "DIR", required = true)]
-        media: Vec<Utf8PathBuf>,
-        /// Which bundle, when the media hold more than one
-        #[arg(long, value_name = "ID")]
-        bundle: Option<String>,
-        /// Trust this root file instead of the host's roots; needs --fingerprint
-        #[arg(long, value_name = "FILE", requires = "fingerprint")]
-        trust_root: Option<Utf8PathBuf>,
-        /// The fingerprint of that root
-        #[arg(long, value_name = "HEX", requires = "trust_root")]
-        fingerprint: Option<String>,
-        #[command(flatten)]
-        json: JsonArg,
-    },
+    Verify(VerifyArgs),
+}
+
+/// `bundle build`
+#[derive(Debug, Args)]
+pub(crate) struct BuildArgs {
+    /// The recipe (TOML)
+    #[arg(value_name = "RECIPE")]
+    pub(crate) recipe: Utf8PathBuf,
+    /// An empty folder, or one to create
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Utf8PathBuf,
+    /// The trust root that says who may sign; all versions from 1, so that hosts follow from
+    /// whichever they trust. When left out: `1.root.json`, `2.root.json` and so on, as they are
+    #[arg(long = "trust-root", value_name = "FILE")]
+    pub(crate) trust_roots: Vec<Utf8PathBuf>,
+    /// Leave out what a host has: the file that its `inventory --export` wrote
+    #[arg(long, value_name = "FILE")]
+    pub(crate) have: Option<Utf8PathBuf>,
+    /// Sign each model that its maker has not signed (OMS v1.0) with this P-256 key
+    #[arg(long, value_name = "FILE")]
+    pub(crate) model_key: Option<Utf8PathBuf>,
+    #[command(flatten)]
+    pub(crate) passphrase: PassphraseArgs,
+}
+
+/// `bundle copy`
+#[derive(Debug, Args)]
+pub(crate) struct CopyArgs {
+    /// The bundle
+    #[arg(value_name = "DIR")]
+    pub(crate) bundle: Utf8PathBuf,
+    /// A mounted stick or a folder; several
+    #[arg(long = "to", value_name = "DIR", required = true)]
+    pub(crate) to: Vec<Utf8PathBuf>,
+    /// Make as many volumes of this size as are needed, as folders below --to (`25GB` for a disc)
+    #[arg(long, value_name = "SIZE")]
+    pub(crate) volume_size: Option<ByteSize>,
+    /// Leave out what a host has: the file that its `inventory --export` wrote
+    #[arg(long, value_name = "FILE")]
+    pub(crate) have: Option<Utf8PathBuf>,
+    /// Do not read the sticks again after writing
+    #[arg(long)]
+    pub(crate) no_verify: bool,
+    /// Print the paper that travels with each stick
+    #[arg(long)]
+    pub(crate) label: bool,
+}
+
+/// `bundle verify`
+#[derive(Debug, Args)]
+pub(crate) struct VerifyArgs {
+    /// The media, in any order
+    #[arg(value_name = "DIR", required = true)]
+    pub(crate) media: Vec<Utf8PathBuf>,
+    /// Which bundle, when the media hold more than one
+    #[arg(long, value_name = "ID")]
+    pub(crate) bundle: Option<String>,
+    /// Trust this root file instead of the host's roots; needs --fingerprint
+    #[arg(long, value_name = "FILE", requires = "fingerprint")]
+    pub(crate) trust_root: Option<Utf8PathBuf>,
+    /// The fingerprint of that root
+    #[arg(long, value_name = "HEX", requires = "trust_root")]
+    pub(crate) fingerprint: Option<String>,
+    /// Check signatures, names, lengths and small files, and read no content
+    #[arg(long)]
+    pub(crate) metadata_only: bool,
+    /// Write what was checked and found to this file (JSON): the evidence for the record
+    #[arg(long, value_name = "FILE")]
+    pub(crate) report: Option<Utf8PathBuf>,
+    #[command(flatten)]
+    pub(crate) json: JsonArg,
 }

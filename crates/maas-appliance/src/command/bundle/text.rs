@@ -2,8 +2,10 @@
 
 use std::fmt::Write as _;
 
-use maas_bundle::{Built, Bundle, Inspection, Media, Metadata, Report, RoleStatus, Verified};
+use maas_bundle::{Built, Bundle, Difference, Inspection, Media, Metadata, RoleStatus, Verified};
 use maas_types::ByteSize;
+
+use super::verify::Found;
 
 /// What was built.
 pub(super) fn built(built: &Built) -> String {
@@ -130,24 +132,78 @@ pub(super) fn inspection(inspection: &Inspection) -> String {
     text
 }
 
+/// Who has signed what, in full.
+pub(super) fn signers(inspection: &Inspection) -> String {
+    let root = &inspection.root;
+    let mut text = format!(
+        "root {} of fingerprint {}\n     {}\n",
+        root.version, root.fingerprint, root.words
+    );
+    for role in inspection.handover.iter().chain(&inspection.roles) {
+        let _ = writeln!(
+            text,
+            "\n{} {}: {} needed",
+            role.role, role.version, role.need
+        );
+        for (word, keys) in [
+            ("signed", &role.signed),
+            ("could sign", &role.could),
+            ("WRONG", &role.wrong),
+        ] {
+            for key in keys {
+                let _ = writeln!(text, "  {word:10}  {key}");
+            }
+        }
+    }
+    for maker in &inspection.makers {
+        let _ = writeln!(text, "\n{} must be signed by {}", maker.of, maker.by);
+    }
+    text.push_str("\nThis is what the medium says of itself. `bundle verify` checks it.\n");
+    text
+}
+
+/// What changes from one bundle to another.
+pub(super) fn difference(difference: &Difference) -> String {
+    let side = |side: &maas_bundle::Side| {
+        format!(
+            "{} (version {}, epoch {})",
+            side.bundle, side.version, side.epoch
+        )
+    };
+    let mut text = format!(
+        "from  {}\nto    {}\n",
+        side(&difference.from),
+        side(&difference.to)
+    );
+    for change in &difference.changes {
+        let _ = writeln!(text, "  {:8} {}", change.how.as_str(), change.what);
+    }
+    let _ = writeln!(
+        text,
+        "{} are new, {} are in both. Nothing here is verified.",
+        ByteSize(difference.new_bytes),
+        ByteSize(difference.common_bytes)
+    );
+    text
+}
+
 /// How a verification went.
 pub(super) fn verification(
     bundle: &Verified<Bundle>,
     media: &[&dyn Media],
-    report: &Report,
+    found: &Found,
 ) -> String {
+    let report = &found.report;
     let bill = bundle.bill();
-    let signers = bundle
-        .signers()
-        .iter()
-        .map(|(_, keys)| keys.len())
-        .min()
-        .unwrap_or(0);
+    let signers = bundle.signers().iter().map(|(_, keys)| keys.len()).min();
     let volumes: Vec<_> = media.iter().map(|volume| volume.label()).collect();
     let mut text = format!(
-        "PASS signature  {signers} trusted keys signed {} (version {}, epoch {})\n\
+        "PASS signature  {} trusted keys signed {} (version {}, epoch {})\n\
          PASS freshness  not older than what this host has accepted, not expired\n",
-        bill.bundle, bill.version, bill.epoch,
+        signers.unwrap_or(0),
+        bill.bundle,
+        bill.version,
+        bill.epoch,
     );
     for note in &report.notes {
         let _ = writeln!(text, "note            {note}");
@@ -157,11 +213,46 @@ pub(super) fn verification(
     }
     let (files, bytes) = (report.files, ByteSize(report.bytes));
     let word = if report.is_good() { "PASS" } else { "FAIL" };
+    let extent = if found.content_read {
+        format!("{files} files, {bytes} read")
+    } else {
+        format!("names, lengths and {files} small files; no content was read")
+    };
     let _ = writeln!(
         text,
-        "{word} contents   {files} files, {bytes} read on {}, {} problem(s)",
+        "{word} contents   {extent} on {}, {} problem(s)",
         volumes.join(" and "),
         report.problems.len(),
     );
+    delta(&mut text, found);
+    for endorsement in &found.endorsements {
+        let _ = writeln!(
+            text,
+            "PASS maker      {} is signed by {}",
+            endorsement.of, endorsement.by
+        );
+    }
+    if let Some((refused, _)) = &found.refused {
+        let _ = writeln!(text, "FAIL inside     {refused}");
+    }
     text
+}
+
+fn delta(text: &mut String, found: &Found) {
+    let left_out = found.report.left_out.len();
+    if left_out == 0 {
+        return;
+    }
+    let lacking = found.lacking.len();
+    let _ = if lacking == 0 {
+        writeln!(
+            text,
+            "PASS delta      {left_out} blob(s) are left out, and all of them are here"
+        )
+    } else {
+        writeln!(
+            text,
+            "FAIL delta      {left_out} blob(s) are left out, and {lacking} of them are not here"
+        )
+    };
 }

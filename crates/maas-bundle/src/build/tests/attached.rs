@@ -1,6 +1,5 @@
 //! Signatures of makers, and documents: what is built with them, and what is not built.
 
-use maas_attest::SigningKey;
 use maas_types::DocumentKind;
 
 use super::*;
