@@ -162,7 +162,7 @@ fn forget_cached(folder: &Utf8Path) -> Result<(), CommandError> {
         } else if kind.is_file() {
             let file = fs_err::File::open(entry.path())?;
             // Advice: where it is not taken, the comparison is of the cache, as it would be without.
-            drop(rustix::fs::fadvise(&file, 0, None, Advice::DontNeed));
+            rustix::fs::fadvise(&file, 0, None, Advice::DontNeed).ok();
         }
     }
     Ok(())
