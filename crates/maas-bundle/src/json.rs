@@ -1,28 +1,14 @@
 //! JSON, read strictly and written in one way.
 //!
-//! Threats: one document that two readers understand differently (duplicate keys, trailing bytes),
-//! nesting that eats the stack, text of the medium in our messages. Defences: every document passes
-//! [`strict`], which refuses duplicate keys at any level, more than [`DEPTH`] levels and anything
-//! after the end, before a typed structure is filled from it; texts of errors are escaped and cut.
+//! Threats and defences of reading stand with [`maas_types::json`].
 
-use std::{collections::BTreeSet, fmt};
-
-use serde::{
-    Serialize,
-    de::{DeserializeOwned, DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor},
-};
-
-/// Levels of nesting. Our deepest document has seven; 64 leaves room for model configs of others.
-const DEPTH: u32 = 64;
+use maas_types::json;
+pub(crate) use maas_types::json::plain;
+use serde::{Serialize, de::DeserializeOwned};
 
 /// Parses the whole of `bytes` as one `T`; the error is a reason for people.
 pub(crate) fn strict<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
-    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
-    Level(DEPTH)
-        .deserialize(&mut deserializer)
-        .and_then(|()| deserializer.end())
-        .map_err(|error| plain(&error.to_string()))?;
-    serde_json::from_slice(bytes).map_err(|error| plain(&error.to_string()))
+    json::strict(bytes).map_err(|error| plain(&error.to_string()))
 }
 
 /// OLPC canonical JSON, over which TUF signatures are made (TUF 4.2).
@@ -54,113 +40,4 @@ pub(crate) fn pretty<T: Serialize>(value: &T) -> Vec<u8> {
     let mut bytes = serde_json::to_vec_pretty(value).expect("our own structures are always JSON");
     bytes.push(b'\n');
     bytes
-}
-
-/// Text of somebody else, fit for a message: at most 200 characters, none of them control characters.
-pub(crate) fn plain(text: &str) -> String {
-    text.chars()
-        .take(200)
-        .flat_map(|c| {
-            let keep = !c.is_control() && !('\u{202a}'..='\u{2069}').contains(&c);
-            let escaped = (!keep).then(|| c.escape_unicode()).into_iter().flatten();
-            escaped.chain(keep.then_some(c))
-        })
-        .collect()
-}
-
-/// Walks any JSON value that may have so many more levels.
-struct Level(u32);
-
-impl<'de> DeserializeSeed<'de> for Level {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl Level {
-    fn below<E: Error>(&self) -> Result<Self, E> {
-        self.0
-            .checked_sub(1)
-            .map(Self)
-            .ok_or_else(|| E::custom(format!("more than {DEPTH} levels of nesting")))
-    }
-}
-
-impl<'de> Visitor<'de> for Level {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("JSON")
-    }
-
-    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_i64<E>(self, _: i64) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_u64<E>(self, _: u64) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_f64<E>(self, _: f64) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_str<E>(self, _: &str) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_unit<E>(self) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
-        while items.next_element_seed(self.below()?)?.is_some() {}
-        Ok(())
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<(), A::Error> {
-        let mut keys = BTreeSet::new();
-        while let Some(key) = members.next_key::<String>()? {
-            members.next_value_seed(self.below()?)?;
-            if let Some(twice) = keys.replace(key) {
-                return Err(A::Error::custom(format!("`{twice}` stands there twice")));
-            }
-        }
-        Ok(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::Value;
-
-    use super::*;
-
-    #[test]
-    fn a_key_that_stands_twice_is_refused_at_any_level() {
-        let error = strict::<Value>(br#"{"a": [{"b": 1, "b": 2}]}"#).unwrap_err();
-        insta::assert_snapshot!(error, @"`b` stands there twice at line 1 column 23");
-        assert!(strict::<Value>(br#"{"a": [{"b": 1}, {"b": 2}]}"#).is_ok());
-    }
-
-    #[test]
-    fn deep_nesting_and_trailing_bytes_are_refused() {
-        let deep = |levels| [vec![b'['; levels], vec![b']'; levels]].concat();
-        assert!(strict::<Value>(&deep(64)).is_ok());
-        assert!(strict::<Value>(&deep(65)).is_err());
-        assert!(strict::<Value>(&deep(100_000)).is_err());
-        assert!(strict::<Value>(b"{} {}").is_err());
-        assert!(strict::<Value>(b"NaN").is_err());
-    }
-
-    #[test]
-    fn somebody_elses_text_cannot_move_the_cursor() {
-        assert_eq!(plain("a\u{1b}[2Jb\u{202e}"), "a\\u{1b}[2Jb\\u{202e}");
-    }
 }

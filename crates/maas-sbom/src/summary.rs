@@ -2,14 +2,13 @@
 //!
 //! Threats: a document of gigabytes, nesting that eats the stack, a key twice of which two readers
 //! take different ones, bytes after the end, names that move a terminal's cursor. Defences: a limit
-//! before parsing, [`strict`] before any structure is filled, and fields that nobody prints are not
+//! before parsing, [`json::strict`] before any structure is filled, and fields that nobody prints are not
 //! kept. Texts come out as they stand: whoever prints them makes them plain.
 
 use std::collections::BTreeMap;
 
+use maas_types::json;
 use serde::{Deserialize, Serialize};
-
-mod strict;
 
 /// Longest bill. A scanner's list of every file of an engine's image has some 50 MB.
 const LARGEST: usize = 128 << 20;
@@ -144,8 +143,7 @@ pub fn summary(bytes: &[u8]) -> Result<Summary, BomError> {
     let malformed = |error: serde_json::Error| BomError::Malformed {
         reason: error.to_string(),
     };
-    strict::check(bytes).map_err(malformed)?;
-    let document: Document = serde_json::from_slice(bytes).map_err(malformed)?;
+    let document: Document = json::strict(bytes).map_err(malformed)?;
     if document.bom_format != "CycloneDX" || !VERSIONS.contains(&document.spec_version.as_str()) {
         return Err(BomError::Format);
     }
@@ -171,7 +169,7 @@ pub fn summary(bytes: &[u8]) -> Result<Summary, BomError> {
     })
 }
 
-/// Components and what is nested in them; [`strict`] has bounded how deep.
+/// Components and what is nested in them; [`json::strict`] has bounded how deep.
 fn list(components: Vec<Component>, items: &mut Vec<Item>) {
     for mut component in components {
         let nested = std::mem::take(&mut component.components);

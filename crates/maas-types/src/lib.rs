@@ -22,6 +22,7 @@ mod engine_table;
 mod exit;
 mod generation;
 mod gpu;
+pub mod json;
 mod layout;
 mod model;
 mod name;
