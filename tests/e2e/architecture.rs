@@ -10,6 +10,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("maas-types", &[]),
     ("maas-metrics", &["maas-types"]),
     ("maas-bundle", &["maas-types"]),
+    ("maas-fetch", &["maas-types"]),
     ("maas-gpu", &["maas-types"]),
     ("maas-keys", &["maas-types"]),
     ("maas-simulator", &["maas-types"]),
