@@ -69,7 +69,7 @@ async fn main() -> ExitCode {
 }
 
 fn wire() -> Result<Wire, FetchError> {
-    Wire::new(PlainHttp::LoopbackOnly, &Roots::System).map_err(FetchError::Wire)
+    Wire::new(PlainHttp::LoopbackOnly, &Roots::System).map_err(FetchError::from)
 }
 
 async fn image(

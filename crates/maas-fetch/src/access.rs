@@ -27,7 +27,7 @@ impl Access<'_> {
                     authorization,
                     ..ask
                 };
-                wire.send(&ask).await.map_err(FetchError::Wire)
+                wire.send(&ask).await.map_err(FetchError::from)
             }
             Self::Session(session) => {
                 let ticket = session.ticket().await;
@@ -36,7 +36,7 @@ impl Access<'_> {
                     authorization,
                     ..ask.clone()
                 };
-                let answer = wire.send(&first).await.map_err(FetchError::Wire)?;
+                let answer = wire.send(&first).await.map_err(FetchError::from)?;
                 if answer.status != StatusCode::UNAUTHORIZED {
                     return Ok(answer);
                 }
@@ -48,7 +48,7 @@ impl Access<'_> {
                     authorization,
                     ..ask
                 };
-                wire.send(&again).await.map_err(FetchError::Wire)
+                wire.send(&again).await.map_err(FetchError::from)
             }
         }
     }
@@ -66,7 +66,8 @@ impl Access<'_> {
             let answer = self.exchange(wire, ask.clone()).await;
             let document = match answer.map(Answer::success) {
                 Ok(Ok(answer)) => answer.document(limit).await,
-                Ok(Err(error)) | Err(FetchError::Wire(error)) => Err(error),
+                Ok(Err(error)) => Err(error),
+                Err(FetchError::Wire(error)) => Err(*error),
                 Err(error) => return Err(error),
             };
             match document {

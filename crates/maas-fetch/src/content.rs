@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 /// Names one content.
 ///
 /// Git's SHA-1 is what a hub has for small files, and no proof against somebody who makes two files
-/// with one name (SHAttered, 2017); it tells a damaged download. What counts later is the SHA-256 that
+/// with one name (two PDF files of 2017); it tells a damaged download. What counts later is the SHA-256 that
 /// is taken of the same bytes, and that a signature covers.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]

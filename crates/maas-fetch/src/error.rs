@@ -22,7 +22,7 @@ pub enum FetchError {
     Reference(#[from] ReferenceError),
     /// The server gives no useful answer, and asking again will not help.
     #[error(transparent)]
-    Wire(WireError),
+    Wire(Box<WireError>),
     /// The server gives no useful answer, and we have asked often enough.
     #[error("gave up after {attempts} failures in a row{}", .wait.map(|wait| format!("; the server asks us to wait {} s", wait.as_secs())).unwrap_or_default())]
     GaveUp {
@@ -32,7 +32,7 @@ pub enum FetchError {
         wait: Option<Duration>,
         /// The last failure.
         #[source]
-        source: WireError,
+        source: Box<WireError>,
     },
     /// The hub or registry does not let us in.
     #[error("access to `{what}` is denied ({}): {why}", .source.answered().map(|s| s.to_string()).unwrap_or_default())]
@@ -43,7 +43,7 @@ pub enum FetchError {
         why: &'static str,
         /// The server's answer.
         #[source]
-        source: WireError,
+        source: Box<WireError>,
     },
     /// There is no such model, revision, image or platform.
     #[error("{what} is not there: {why}")]
@@ -156,7 +156,7 @@ impl FetchError {
     pub fn exit(&self) -> Exit {
         match self {
             Self::Address(_) | Self::RepoId(_) | Self::Reference(_) => Exit::Usage,
-            Self::Wire(error) => match error {
+            Self::Wire(error) => match **error {
                 WireError::Plain { .. } => Exit::Policy,
                 WireError::BadRoots => Exit::Usage,
                 WireError::NoRoots { .. } => Exit::HostCheck,
@@ -168,7 +168,7 @@ impl FetchError {
                 | WireError::Status { .. }
                 | WireError::TooLong { .. } => Exit::Failed,
             },
-            Self::GaveUp { .. } => Exit::Failed,
+            Self::GaveUp { .. } | Self::InTheWay { .. } => Exit::Failed,
             Self::Denied { .. } => Exit::NotAllowed,
             Self::Missing { .. } => Exit::NotFound,
             Self::Malformed { .. } | Self::Digest { .. } | Self::Length { .. } => Exit::Content,
@@ -178,7 +178,6 @@ impl FetchError {
             | Self::DigestRequired { .. } => Exit::Policy,
             Self::NoSpace { .. } => Exit::NoSpace,
             Self::Busy { .. } => Exit::Busy,
-            Self::InTheWay { .. } => Exit::Failed,
             Self::Disk { source } => {
                 let kind = source.kind();
                 if matches!(
@@ -196,7 +195,7 @@ impl FetchError {
     /// What to do next, if there is something to do.
     pub fn hint(&self) -> Option<&'static str> {
         match self {
-            Self::Wire(error) => match error {
+            Self::Wire(error) => match **error {
                 WireError::Plain { .. } => Some(
                     "use https://; if the network between is yours alone, say so with the insecure setting",
                 ),
@@ -244,5 +243,11 @@ impl FetchError {
             | Self::Foreign { .. }
             | Self::Disk { .. } => None,
         }
+    }
+}
+
+impl From<WireError> for FetchError {
+    fn from(error: WireError) -> Self {
+        Self::Wire(Box::new(error))
     }
 }

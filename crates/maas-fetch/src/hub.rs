@@ -185,12 +185,11 @@ impl Hub {
 
     /// Says what a refusal of the hub means for this model.
     fn explain(&self, request: &ModelRequest, error: FetchError) -> FetchError {
-        let source = match error {
-            FetchError::Wire(source) => source,
-            other => return other,
+        let FetchError::Wire(source) = error else {
+            return error;
         };
         let status = source.answered().map(|status| status.as_u16());
-        let hidden = matches!(&source, WireError::Status { code: Some(code), .. }
+        let hidden = matches!(&*source, WireError::Status { code: Some(code), .. }
             if code == "RepoNotFound");
         let what = format!("{} of `{}`", request.revision, request.repo);
         let why = match (status, &self.token) {
@@ -199,9 +198,8 @@ impl Hub {
             (Some(401), _) if hidden => {
                 "the hub knows no such repository that is public".to_owned()
             }
-            (Some(401), None) => return denied(request, NO_TOKEN, source),
+            (Some(401 | 403), None) => return denied(request, NO_TOKEN, source),
             (Some(401), Some(_)) => return denied(request, BAD_TOKEN, source),
-            (Some(403), None) => return denied(request, NO_TOKEN, source),
             (Some(403), Some(_)) => return denied(request, NOT_ACCEPTED, source),
             (_, _) => return FetchError::Wire(source),
         };
@@ -214,7 +212,7 @@ const NO_TOKEN: &str =
 const BAD_TOKEN: &str = "the token is not valid: mistyped, expired or revoked";
 const NOT_ACCEPTED: &str = "the token is known, but its owner has not accepted the licence, or the token may not read this repository";
 
-fn denied(request: &ModelRequest, why: &'static str, source: WireError) -> FetchError {
+fn denied(request: &ModelRequest, why: &'static str, source: Box<WireError>) -> FetchError {
     FetchError::Denied {
         what: request.repo.to_string(),
         why,

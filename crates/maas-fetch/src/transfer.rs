@@ -88,7 +88,7 @@ impl Transfer<'_> {
                 .step(want, &mut part, &mut counted, &mut downloaded)
                 .await?;
             let wrong = match step {
-                Step::Whole => match self.judge(want, &part) {
+                Step::Whole => match Self::judge(want, &part) {
                     Ok(sha256) => {
                         let sums = part.sums();
                         part.keep(&sums).await?;
@@ -120,7 +120,7 @@ impl Transfer<'_> {
         }
     }
 
-    fn judge(&self, want: &Want, part: &Part<'_>) -> Result<Digest, FetchError> {
+    fn judge(want: &Want, part: &Part<'_>) -> Result<Digest, FetchError> {
         let sums = part.sums();
         if sums.are(want.id) {
             return Ok(sums.sha256);
@@ -153,7 +153,7 @@ impl Transfer<'_> {
         });
         let answer = match self.access.exchange(self.wire, ask).await {
             Ok(answer) => answer,
-            Err(FetchError::Wire(error)) => return Ok(Step::Failed(error)),
+            Err(FetchError::Wire(error)) => return Ok(Step::Failed(*error)),
             Err(error) => return Err(error),
         };
         if from > 0 && answer.status == StatusCode::RANGE_NOT_SATISFIABLE {

@@ -33,7 +33,7 @@ use crate::Address;
 const MOST_REDIRECTS: usize = 8;
 
 /// A name server, a handshake or a first byte that takes longer will not come.
-const SILENCE: Duration = Duration::from_secs(60);
+const SILENCE: Duration = Duration::from_mins(1);
 
 /// Where plain HTTP is spoken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -239,7 +239,7 @@ impl Answer {
         if self.status.is_success() {
             return Ok(self);
         }
-        Err(WireError::status(&self, self.elsewhere))
+        Err(WireError::status(&self))
     }
 
     /// The next bytes; `None` at the end.

@@ -133,17 +133,14 @@ fn listed(entry: Entry) -> Result<Option<Listed<String>>, String> {
         "file" => {}
         other => return Err(format!("`{}` is a {}, not a file", what(), plain(other))),
     }
-    let (size, id) = match &entry.lfs {
-        Some(lfs) => {
-            let hex = lfs.oid.strip_prefix("sha256:").unwrap_or(&lfs.oid);
-            let digest = Digest::from_hex(hex).map_err(|error| error.to_string())?;
-            (lfs.size, ContentId::Sha256(digest))
-        }
-        None => {
-            let id = ContentId::from_git(&entry.oid);
-            let id = id.ok_or_else(|| format!("`{}` has no git object name", what()))?;
-            (entry.size, id)
-        }
+    let (size, id) = if let Some(lfs) = &entry.lfs {
+        let hex = lfs.oid.strip_prefix("sha256:").unwrap_or(&lfs.oid);
+        let digest = Digest::from_hex(hex).map_err(|error| error.to_string())?;
+        (lfs.size, ContentId::Sha256(digest))
+    } else {
+        let id = ContentId::from_git(&entry.oid);
+        let id = id.ok_or_else(|| format!("`{}` has no git object name", what()))?;
+        (entry.size, id)
     };
     Ok(Some(Listed {
         path: entry.path,

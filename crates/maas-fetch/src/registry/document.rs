@@ -91,7 +91,7 @@ pub(super) struct Fetched {
 #[derive(Debug)]
 pub(super) enum Body {
     Index(Vec<Descriptor>),
-    Manifest(Manifest),
+    Manifest(Box<Manifest>),
 }
 
 /// A manifest of an image or of an artifact.
@@ -132,12 +132,12 @@ impl Fetched {
         }
         let body = match (is_index, raw.manifests, raw.config, raw.layers) {
             (true, Some(manifests), None, None) => Body::Index(manifests),
-            (false, None, Some(config), Some(layers)) => Body::Manifest(Manifest {
+            (false, None, Some(config), Some(layers)) => Body::Manifest(Box::new(Manifest {
                 artifact_type: raw.artifact_type,
                 config,
                 layers,
                 subject: raw.subject.map(|subject| subject.digest),
-            }),
+            })),
             (_, _, _, _) => {
                 return Err("it wants to be an index and a manifest, or is neither".to_owned());
             }

@@ -86,10 +86,9 @@ impl Reference {
             Some((host, path)) if host.contains(['.', ':']) || host == "localhost" => (host, path),
             Some(_) | None => (DOCKER.0, name),
         };
-        let whole = match registry == DOCKER.0 && !path.contains('/') {
-            true => format!("library/{path}"),
-            false => path.to_owned(),
-        };
+        let is_short = registry == DOCKER.0 && !path.contains('/');
+        let library = if is_short { "library/" } else { "" };
+        let whole = format!("{library}{path}");
         if !is_host(registry) {
             return Err("the registry's name is not a host with or without a port");
         }

@@ -98,7 +98,7 @@ impl<'a> Session<'a> {
         let realm = realm.parse::<Address>()?;
         if realm.is_plain() && !self.registry.is_plain() {
             let reason = format!("it sends us to {realm} for a token, over plain HTTP");
-            return self.refuse(reason);
+            return self.refuse(&reason);
         }
         let scope = format!("repository:{}:pull", self.repository);
         let mut query = vec![("scope", scope.as_str())];
@@ -120,12 +120,12 @@ impl<'a> Session<'a> {
         let bytes = Zeroizing::new(document.bytes);
         match token_in(&bytes) {
             Some(ticket) => Ok(ticket),
-            None => self.refuse(format!("{realm} gives no token that can be used")),
+            None => self.refuse(&format!("{realm} gives no token that can be used")),
         }
     }
 
-    fn refuse<T>(&self, reason: String) -> Result<T, FetchError> {
-        let (what, reason) = (self.registry.to_string(), plain(&reason));
+    fn refuse<T>(&self, reason: &str) -> Result<T, FetchError> {
+        let (what, reason) = (self.registry.to_string(), plain(reason));
         Err(FetchError::Malformed { what, reason })
     }
 }

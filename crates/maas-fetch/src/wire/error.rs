@@ -111,7 +111,7 @@ impl WireError {
         }
     }
 
-    pub(super) fn status(answer: &Answer, elsewhere: bool) -> Self {
+    pub(super) fn status(answer: &Answer) -> Self {
         let text = |name: &str| answer.header(name).map(plain);
         Self::Status {
             address: answer.address.to_string(),
@@ -119,7 +119,7 @@ impl WireError {
             detail: text("x-error-message"),
             code: text("x-error-code"),
             wait: retry_after(&answer.headers),
-            elsewhere,
+            elsewhere: answer.elsewhere,
         }
     }
 

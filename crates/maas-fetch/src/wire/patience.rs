@@ -15,7 +15,7 @@ const MOST_FAILURES: u32 = 6;
 const FIRST_WAIT: Duration = Duration::from_secs(1);
 
 /// A server that asks for more wants us to come back another day.
-const LONGEST_WAIT: Duration = Duration::from_secs(600);
+const LONGEST_WAIT: Duration = Duration::from_mins(10);
 
 /// Counts failures of one request or one file.
 pub(crate) struct Patience<'a> {
@@ -39,7 +39,7 @@ impl<'a> Patience<'a> {
     /// Waits before the next try, or says that there is none.
     pub(crate) async fn wait(&mut self, error: WireError) -> Result<(), FetchError> {
         if !error.may_pass() {
-            return Err(FetchError::Wire(error));
+            return Err(error.into());
         }
         self.failures += 1;
         let backoff = FIRST_WAIT * 2_u32.pow(self.failures - 1);
@@ -48,7 +48,7 @@ impl<'a> Patience<'a> {
             return Err(FetchError::GaveUp {
                 attempts: self.failures,
                 wait: error.asked_wait(),
-                source: error,
+                source: Box::new(error),
             });
         }
         self.progress.note(&Note::Retry {

@@ -1,5 +1,7 @@
 //! A file that is not whole yet: its first bytes, and a note of what they are the first bytes of.
 
+use std::fs::Metadata;
+
 use camino::Utf8PathBuf;
 use fs_err::tokio::{File, OpenOptions};
 use serde::{Deserialize, Serialize};
@@ -57,7 +59,7 @@ impl Workspace {
         let note: Note = serde_json::from_slice(&fs_err::read(note).ok()?).ok()?;
         let length = fs_err::symlink_metadata(bytes)
             .ok()
-            .filter(|m| m.is_file())?
+            .filter(Metadata::is_file)?
             .len();
         let same = note.path == path && note.id == id && note.size == size && length <= size;
         same.then_some((note, length))
