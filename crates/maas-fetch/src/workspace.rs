@@ -112,7 +112,9 @@ impl Workspace {
         keep: impl Fn(&str) -> bool,
     ) -> Result<Vec<BlobPath>, FetchError> {
         let mut removed = Vec::new();
-        for path in self.memory().paths() {
+        // Not in the head of the loop, where the lock would be held to its end.
+        let paths = self.memory().paths();
+        for path in paths {
             let Ok(path) = path.parse::<BlobPath>() else {
                 continue;
             };

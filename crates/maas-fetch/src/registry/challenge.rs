@@ -35,7 +35,7 @@ fn parameter(text: &str) -> Option<(String, String, &str)> {
     let text = text.trim_start_matches([' ', ',']);
     let (key, rest) = text.split_once('=')?;
     let key = key.trim().to_ascii_lowercase();
-    let Some(quoted) = rest.strip_prefix('"') else {
+    let Some(quoted) = rest.trim_start().strip_prefix('"') else {
         let end = rest.find(',').unwrap_or(rest.len());
         return Some((key, rest[..end].trim().to_owned(), &rest[end..]));
     };

@@ -158,7 +158,8 @@ fn is_component(text: &str) -> bool {
 
 fn is_host(text: &str) -> bool {
     let good = |b: u8| b.is_ascii_alphanumeric() || b"-.:[]".contains(&b);
-    !text.is_empty() && text.bytes().all(good)
+    let edge = |b: u8| b.is_ascii_alphanumeric() || b == b'[';
+    text.bytes().all(good) && text.bytes().next().is_some_and(edge)
 }
 
 #[cfg(test)]
