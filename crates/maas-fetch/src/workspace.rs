@@ -232,6 +232,3 @@ async fn hash(place: Utf8PathBuf, id: ContentId, size: u64) -> Result<Hasher, Fe
         .expect("hashing does not panic")
         .map_err(FetchError::disk)
 }
-
-#[cfg(test)]
-mod tests;
