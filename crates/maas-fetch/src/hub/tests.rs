@@ -9,7 +9,7 @@ use tokio::time::{Duration, Instant};
 use super::*;
 use crate::{
     Silent,
-    content::{Hasher, Sums, sha256},
+    content::{ContentId, Hasher, Sums, sha256},
     loopback::{self, Heard, Seen, Server, chain, cut, file, redirect, serve, status, wire},
 };
 
@@ -29,7 +29,7 @@ struct Site {
 type Files = BTreeMap<&'static str, Vec<u8>>;
 
 fn files() -> Files {
-    let weights: Vec<_> = (0..300_000_u32).flat_map(|n| n.to_le_bytes()).collect();
+    let weights: Vec<_> = (0..300_000_u32).flat_map(u32::to_le_bytes).collect();
     [
         ("config.json", b"{\"a\": 1}\n".to_vec()),
         ("model.safetensors", weights),
@@ -38,22 +38,24 @@ fn files() -> Files {
     .into()
 }
 
+/// Any, to ask for sums in git's terms.
+const OF_GIT: ContentId = ContentId::GitBlob([0; 20]);
+
 fn sums(bytes: &[u8]) -> Sums {
-    let mut hasher = Hasher::new(ContentIdOfGit, bytes.len() as u64);
+    let mut hasher = Hasher::new(OF_GIT, bytes.len() as u64);
     hasher.update(bytes);
     hasher.finish()
 }
 
-#[expect(non_upper_case_globals, reason = "reads as the variant that it is")]
-const ContentIdOfGit: crate::content::ContentId = crate::content::ContentId::GitBlob([0; 20]);
-
 fn is_large(path: &str) -> bool {
     let path = path.split('?').next().unwrap();
-    path.ends_with(".safetensors") || path.ends_with(".bin")
+    [".safetensors", ".bin"]
+        .iter()
+        .any(|end| path.ends_with(end))
 }
 
 fn entry(path: &str, bytes: &[u8]) -> serde_json::Value {
-    let git = sums(bytes).in_terms_of(ContentIdOfGit).to_string();
+    let git = sums(bytes).in_terms_of(OF_GIT).to_string();
     let oid = git.strip_prefix("git:").unwrap();
     let mut entry = json!({"type": "file", "path": path, "size": bytes.len(), "oid": oid});
     if is_large(path) {

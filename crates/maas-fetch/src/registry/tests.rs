@@ -75,7 +75,7 @@ impl Content {
 }
 
 fn layer() -> Vec<u8> {
-    (0..100_000_u32).flat_map(|n| n.to_le_bytes()).collect()
+    (0..100_000_u32).flat_map(u32::to_le_bytes).collect()
 }
 
 fn text(value: &Value) -> &str {
@@ -363,11 +363,11 @@ async fn guarded(challenge: impl Fn(&str) -> String + Send + Sync + 'static, key
     .await
 }
 
-fn ana() -> Option<Credentials> {
-    Some(Credentials {
+fn ana() -> Credentials {
+    Credentials {
         user: "ana".to_owned(),
         password: Secret::new("geheim"),
-    })
+    }
 }
 
 #[tokio::test]
@@ -379,7 +379,7 @@ async fn a_token_is_fetched_once_and_only_for_pulling_this_repository() {
     let server = guarded(move |_| text.clone(), "Bearer fresh").await;
     let (_keep, into) = loopback::folder();
     let mut request = request(&server, ":1");
-    request.credentials = ana();
+    request.credentials = Some(ana());
     fetch(&request, &into).await.unwrap();
     let asked = issuer.seen("");
     assert_eq!(asked.len(), 1);
@@ -418,7 +418,7 @@ async fn a_password_is_sent_where_the_registry_asks_for_one() {
     let error = fetch(&request, &into).await.unwrap_err();
     assert_eq!(error.exit(), Exit::NotAllowed);
     assert!(error.to_string().contains("no user was given"), "{error}");
-    request.credentials = ana();
+    request.credentials = Some(ana());
     fetch(&request, &into).await.unwrap();
 }
 
@@ -427,7 +427,7 @@ async fn a_wrong_password_is_told_and_not_shown() {
     let server = guarded(|_| "Basic realm=\"r\"".to_owned(), "Basic other").await;
     let (_keep, into) = loopback::folder();
     let mut request = request(&server, ":1");
-    request.credentials = ana();
+    request.credentials = Some(ana());
     let error = fetch(&request, &into).await.unwrap_err();
     let all = format!("{} {error:?} {request:?}", chain(&error));
     assert!(all.contains("user and password are wrong"), "{all}");
@@ -443,7 +443,7 @@ async fn a_token_server_on_plain_http_elsewhere_gets_no_password() {
     let server = guarded(challenge, "Bearer fresh").await;
     let (_keep, into) = loopback::folder();
     let mut request = request(&server, ":1");
-    request.credentials = ana();
+    request.credentials = Some(ana());
     let error = fetch(&request, &into).await.unwrap_err();
     assert_eq!(error.exit(), Exit::Policy, "{error}");
     assert!(error.to_string().contains("token.example"), "{error}");
@@ -468,7 +468,7 @@ async fn blobs_that_lie_elsewhere_are_fetched_without_our_rights() {
     .await;
     let (_keep, into) = loopback::folder();
     let mut request = request(&server, ":1");
-    request.credentials = ana();
+    request.credentials = Some(ana());
     fetch(&request, &into).await.unwrap();
     assert_eq!(store.seen("").len(), 2);
     assert!(

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use rustls::{ServerConfig, crypto::aws_lc_rs};
+use rustls::ServerConfig;
 use rustls_pki_types::PrivateKeyDer;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
