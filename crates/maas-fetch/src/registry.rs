@@ -30,7 +30,8 @@ pub use self::{
 };
 use crate::{FetchError, Note, Progress, transfer::total, wire::Wire, workspace::Workspace};
 
-/// Registries of any name; the reference says which.
+/// Registries of any name; the reference says which. One on a loopback address is spoken to over plain
+/// HTTP, every other over HTTPS, unless the [`Wire`] was made to be insecure.
 #[derive(Debug, Clone)]
 pub struct Registry {
     wire: Wire,
