@@ -140,7 +140,7 @@ impl Bounce {
     /// not a whole one.
     fn read(&mut self, file: &OwnedFd, at: u64, into: &mut [u8]) -> Result<Option<usize>, Errno> {
         if self.filled.is_empty() {
-            if at % BLOCK as u64 != 0 {
+            if !at.is_multiple_of(BLOCK as u64) {
                 return Ok(None);
             }
             let memory = &mut self.memory[self.start..self.start + BOUNCE];

@@ -71,7 +71,7 @@ const LENGTHS: [usize; 7] = [0, 1, 511, 4_096, 4_097, 1_048_576, 9_500_001];
 fn every_reading_of_a_file_gives_the_same_bytes_and_then_ends() {
     for length in LENGTHS {
         let folder = folder();
-        let bytes: Vec<_> = (0..length).map(|at| (at % 251) as u8).collect();
+        let bytes: Vec<_> = (0..=250_u8).cycle().take(length).collect();
         fs_err::write(folder.path.join("README.txt"), &bytes).unwrap();
         let medium = MediaFolder::open(&folder.path).unwrap();
         // The first goes through the page cache, the others past it.

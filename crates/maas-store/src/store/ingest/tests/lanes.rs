@@ -15,7 +15,7 @@ use maas_bundle::{Entry, MediaError, MediaFile};
 use super::*;
 
 /// Not a pace but an end: a run that reads one volume after the other would wait for ever.
-const LONG: Duration = Duration::from_secs(60);
+const LONG: Duration = Duration::from_mins(1);
 
 /// A volume whose files are opened and then wait for the other one to be opened.
 #[derive(Debug)]
