@@ -2,6 +2,7 @@
 
 mod beneath;
 mod medium;
+mod reader;
 mod sink;
 mod source;
 

@@ -1,6 +1,5 @@
 //! Blobs by digest: `store/sha256/ab/<64 hex digits>`, read-only, each verified on its way in.
 
-mod copy;
 mod ingest;
 mod staging;
 
@@ -26,7 +25,8 @@ pub enum Presence {
     /// A file of its name and length lies in the store, but the journal does not know it: the power
     /// went between the last two steps. It is hashed before it counts.
     Unnoted,
-    /// So many bytes of it lie in staging, and room for the rest is set aside.
+    /// So many bytes of it lie in staging, in parts that were right when they came in, and room for
+    /// the rest is set aside.
     Staged(u64),
     /// Nothing.
     Absent,
@@ -66,13 +66,10 @@ impl Store {
         if file_length(&self.staging_path(&blob.digest)) != Some(blob.size) {
             return Ok(Presence::Absent);
         }
-        let parts = db.staged_parts(&blob.digest)?.len();
-        let staged = if blob.parts.is_empty() {
-            if parts > 0 { blob.size } else { 0 }
-        } else {
-            blob.parts.iter().take(parts).map(|part| part.size).sum()
-        };
-        Ok(Presence::Staged(staged))
+        let staged = staging::staged(db, blob)?;
+        let pieces = staging::pieces(blob).into_iter().zip(staged);
+        let bytes = pieces.map(|(piece, here)| if here { piece.size } else { 0 });
+        Ok(Presence::Staged(bytes.sum()))
     }
 
     /// Bytes of disk that a blob occupies already, stored or with room set aside in staging.

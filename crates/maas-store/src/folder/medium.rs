@@ -1,24 +1,29 @@
 //! A volume on a mounted folder, read. Threats and defences: see `beneath`.
 
-use std::{
-    io::{self, Read},
-    os::fd::OwnedFd,
-};
+use std::{collections::HashSet, io, os::fd::OwnedFd};
 
 use camino::Utf8Path;
 use maas_bundle::{Entry, EntryKind, Media, MediaError, MediaFile, MediaPath};
+use parking_lot::Mutex;
 use rustix::{
-    fs::{Advice, AtFlags, Dir, FileType, Mode, OFlags, Stat},
+    fs::{AtFlags, Dir, FileType, Mode, OFlags, Stat},
     io::Errno,
 };
 
-use super::beneath::{Beneath, file_type, length};
+use super::{
+    beneath::{Beneath, file_type, length},
+    reader::{Cache, FileReader},
+};
 
 /// A mounted stick, disc or any folder that holds a bundle.
+///
+/// A file that is opened again is read past the page cache. Whoever does that wants to know what
+/// the medium says now: after a wrong reading, or when what was verified is installed.
 #[derive(Debug)]
 pub struct MediaFolder {
     label: String,
     beneath: Beneath,
+    opened: Mutex<HashSet<MediaPath>>,
 }
 
 impl MediaFolder {
@@ -26,7 +31,11 @@ impl MediaFolder {
     pub fn open(path: &Utf8Path) -> Result<Self, MediaError> {
         let label = path.to_string();
         match Beneath::new(path) {
-            Ok(beneath) => Ok(Self { label, beneath }),
+            Ok(beneath) => Ok(Self {
+                label,
+                beneath,
+                opened: Mutex::default(),
+            }),
             Err(source) => Err(MediaError::Io {
                 volume: label,
                 path: MediaPath::volume_root(),
@@ -106,11 +115,14 @@ impl Media for MediaFolder {
         let status = rustix::fs::fstat(&file).map_err(|errno| self.refused(path, errno.into()))?;
         match kind(&status) {
             EntryKind::File { size } if status.st_nlink == 1 => {
-                // Advice only: a file system that does not know it reads as well without.
-                rustix::fs::fadvise(&file, 0, None, Advice::Sequential).ok();
+                let cache = if self.opened.lock().insert(path.clone()) {
+                    Cache::Use
+                } else {
+                    Cache::Avoid
+                };
                 Ok(MediaFile {
                     size,
-                    reader: Box::new(OpenFile(file)),
+                    reader: Box::new(FileReader::new(file, cache)),
                 })
             }
             EntryKind::File { .. } => {
@@ -157,22 +169,5 @@ fn kind(status: &Stat) -> EntryKind {
         | FileType::CharacterDevice
         | FileType::BlockDevice
         | FileType::Unknown => EntryKind::Special,
-    }
-}
-
-/// A descriptor that reads.
-struct OpenFile(OwnedFd);
-
-impl Drop for OpenFile {
-    fn drop(&mut self) {
-        // A bundle is bigger than memory and is read once: its pages would only push out others. And
-        // whoever opens the file again, after a wrong reading, shall get it from the medium.
-        rustix::fs::fadvise(&self.0, 0, None, Advice::DontNeed).ok();
-    }
-}
-
-impl Read for OpenFile {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        Ok(rustix::io::read(&self.0, buffer)?)
     }
 }

@@ -64,6 +64,43 @@ fn a_plain_file_is_read_and_listed() {
     );
 }
 
+/// Lengths around the blocks of a device and the buffers of a reader.
+const LENGTHS: [usize; 7] = [0, 1, 511, 4_096, 4_097, 1_048_576, 9_500_001];
+
+#[test]
+fn every_reading_of_a_file_gives_the_same_bytes_and_then_ends() {
+    for length in LENGTHS {
+        let folder = folder();
+        let bytes: Vec<_> = (0..=250_u8).cycle().take(length).collect();
+        fs_err::write(folder.path.join("README.txt"), &bytes).unwrap();
+        let medium = MediaFolder::open(&folder.path).unwrap();
+        // The first goes through the page cache, the others past it.
+        for size in [4_000_000, 4_000_000, 700] {
+            let mut file = medium.open(&readme()).unwrap();
+            let (mut buffer, mut read) = (vec![0; size], Vec::new());
+            while let count @ 1.. = file.reader.read(&mut buffer).unwrap() {
+                read.extend_from_slice(&buffer[..count]);
+            }
+            assert!(read == bytes, "{length} bytes by {size}");
+            assert_eq!(file.reader.read(&mut buffer).unwrap(), 0);
+        }
+    }
+}
+
+#[test]
+fn a_second_reading_sees_what_the_medium_says_now() {
+    let folder = folder();
+    let path = folder.path.join("README.txt");
+    let medium = MediaFolder::open(&folder.path).unwrap();
+    for bytes in [b"one", b"two"] {
+        fs_err::write(&path, bytes).unwrap();
+        let mut text = Vec::new();
+        let mut file = medium.open(&readme()).unwrap();
+        file.reader.read_to_end(&mut text).unwrap();
+        assert_eq!(text, bytes);
+    }
+}
+
 #[test]
 fn a_link_in_the_place_of_a_file_is_refused() {
     let folder = folder();

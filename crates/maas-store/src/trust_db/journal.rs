@@ -1,6 +1,8 @@
 //! The journal of an install: which parts of which blobs lie in staging and are on the disk, and
 //! which blobs in the store were read back from a medium and found right.
 
+use std::collections::BTreeMap;
+
 use maas_types::Digest;
 use rusqlite::{OptionalExtension as _, params};
 
@@ -8,23 +10,27 @@ use super::{TrustDb, column};
 use crate::{Lock, StoreError};
 
 impl TrustDb {
-    /// Digests of the staged parts of a blob that are on the disk, in order from the first. A gap
-    /// ends the list.
-    pub(crate) fn staged_parts(&self, blob: &Digest) -> Result<Vec<Digest>, StoreError> {
+    /// The staged parts of a blob that are on the disk: number and digest of each, in any order.
+    pub(crate) fn staged_parts(
+        &self,
+        blob: &Digest,
+    ) -> Result<BTreeMap<usize, Digest>, StoreError> {
         let failed = self.failed("read the install journal");
         let mut statement = self
             .connection
-            .prepare("SELECT number, digest FROM staged_part WHERE blob = ?1 ORDER BY number")
+            .prepare_cached("SELECT number, digest FROM staged_part WHERE blob = ?1")
             .map_err(&failed)?;
         let rows: Vec<(i64, Vec<u8>)> = statement
             .query_map([blob.as_bytes()], |row| Ok((row.get(0)?, row.get(1)?)))
             .and_then(Iterator::collect)
             .map_err(&failed)?;
-        rows.into_iter()
-            .zip(0_i64..)
-            .take_while(|((number, _), expected)| number == expected)
-            .map(|((_, digest), _)| self.digest(&digest))
-            .collect()
+        let mut parts = BTreeMap::new();
+        for (number, digest) in rows {
+            let number = usize::try_from(number)
+                .map_err(|_| self.damaged("the number of a part is negative"))?;
+            parts.insert(number, self.digest(&digest)?);
+        }
+        Ok(parts)
     }
 
     /// A part is in the staging file and forced to the disk.
@@ -47,21 +53,31 @@ impl TrustDb {
         })
     }
 
-    /// Forgets the staged parts of a blob from one part on.
-    pub(crate) fn forget_staged(
+    /// Forgets every staged part of a blob.
+    pub(crate) fn forget_staged(&self, lock: &Lock, blob: &Digest) -> Result<(), StoreError> {
+        self.commit(lock.disk(), "forgotten parts", |transaction| {
+            transaction
+                .execute("DELETE FROM staged_part WHERE blob = ?1", [blob.as_bytes()])
+                .map_err(self.failed("forget staged parts"))?;
+            Ok(())
+        })
+    }
+
+    /// Forgets one staged part of a blob; its neighbours stay.
+    pub(crate) fn forget_part(
         &self,
         lock: &Lock,
         blob: &Digest,
-        from: usize,
+        number: usize,
     ) -> Result<(), StoreError> {
-        let from = column(from as u64, "part")?;
-        self.commit(lock.disk(), "forgotten parts", |transaction| {
+        let number = column(number as u64, "part")?;
+        self.commit(lock.disk(), "a forgotten part", |transaction| {
             transaction
                 .execute(
-                    "DELETE FROM staged_part WHERE blob = ?1 AND number >= ?2",
-                    params![blob.as_bytes(), from],
+                    "DELETE FROM staged_part WHERE blob = ?1 AND number = ?2",
+                    params![blob.as_bytes(), number],
                 )
-                .map_err(self.failed("forget staged parts"))?;
+                .map_err(self.failed("forget a staged part"))?;
             Ok(())
         })
     }
