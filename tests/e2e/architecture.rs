@@ -12,7 +12,6 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("maas-sbom", &["maas-types"]),
     ("maas-attest", &["maas-types"]),
     ("maas-bundle", &["maas-types", "maas-attest", "maas-sbom"]),
-    ("maas-bundle", &["maas-types"]),
     ("maas-fetch", &["maas-types"]),
     ("maas-gpu", &["maas-types"]),
     ("maas-keys", &["maas-types"]),

@@ -10,8 +10,8 @@ use camino::Utf8PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 pub(crate) use connected::{
-    BuildArgs, BundleCommand, CopyArgs, KeyAlgorithm, KeyCommand, NextRootArgs, PassphraseArgs,
-    TrustCommand, TrustRootCommand, VerifyArgs,
+    BuildArgs, BundleCommand, CopyArgs, FetchCommand, FetchImageArgs, FetchModelArgs, KeyAlgorithm,
+    KeyCommand, NextRootArgs, PassphraseArgs, TrustCommand, TrustRootCommand, VerifyArgs, WireArgs,
 };
 pub(crate) use people::{KeysCommand, TeamCommand, TeamLimits, UsageArgs, UsageBy};
 pub(crate) use services::{QuickstartArgs, QuickstartEngine};
@@ -155,6 +155,9 @@ pub(crate) struct InstallArgs {
     /// Why an expired bundle is accepted
     #[arg(long, value_name = "TEXT", requires = "accept_expired")]
     pub(crate) reason: Option<String>,
+    /// Take one volume after the other: store what is on these, and say which is needed next
+    #[arg(long, conflicts_with = "dry_run")]
+    pub(crate) one_at_a_time: bool,
     /// Print what would be done and change nothing
     #[arg(long)]
     pub(crate) dry_run: bool,

@@ -85,6 +85,7 @@ command_error_from!(
     maas_install::InstallError,
     maas_store::StoreError,
 );
+command_error_from!(maas_fetch::FetchError::hint; maas_fetch::FetchError);
 command_error_from!(
     no_hint;
     crate::config::ConfigError,

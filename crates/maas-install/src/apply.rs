@@ -4,7 +4,8 @@
 use jiff::Timestamp;
 use maas_bundle::Media;
 use maas_store::{
-    Generation, Ingested, Lock, Progress, Store, StoreError, StoredRoot, TrustDb, atomic,
+    Generation, Ingested, Lock, MissingBytes, Progress, Store, StoreError, StoredRoot, TrustDb,
+    atomic,
 };
 
 use crate::{
@@ -65,6 +66,20 @@ pub fn apply(
         });
     }
     run.receipt(clock())
+}
+
+/// Stores what is on these volumes and not here, and says what is still missing: the volumes of a bundle
+/// may come one after the other, in any order. Nothing is activated.
+pub fn take_volume(
+    plan: &Plan<'_>,
+    lock: &Lock,
+    media: &[&dyn Media],
+    progress: &mut dyn FnMut(Progress),
+) -> Result<(Ingested, Option<MissingBytes>), InstallError> {
+    plan.ready_for_a_volume()?;
+    let db = TrustDb::open(lock)?;
+    let store = Store::new(lock.layout());
+    Ok(store.ingest_available(lock, &db, plan.verified(), media, progress)?)
 }
 
 /// Goes back to the generation that was installed before the one that serves. Floors stay.

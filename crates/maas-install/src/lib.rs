@@ -16,7 +16,7 @@ mod preflight;
 mod receipt;
 pub mod trust;
 
-pub use apply::{Event, apply, rollback};
+pub use apply::{Event, apply, rollback, take_volume};
 pub use error::{InstallError, Shortage};
 pub use facts::{Facts, Host, Policy};
 pub use identity::{CaAction, Ensured, Identity, IdentityError, LeafAction, LeafReason, Site};

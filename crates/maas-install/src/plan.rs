@@ -209,6 +209,11 @@ impl<'a> Plan<'a> {
         }
     }
 
+    /// The latest moment that the bundle gives reason to believe in.
+    pub fn trusted_time(&self) -> jiff::Timestamp {
+        self.verified.next_floors().time
+    }
+
     /// The bundle that it installs.
     pub fn verified(&self) -> &'a Verified<Bundle> {
         self.verified
@@ -217,6 +222,15 @@ impl<'a> Plan<'a> {
     /// Whether the plan may be applied. Ask before the lock is taken: after a refusal nothing has
     /// been created.
     pub fn ready(&self) -> Result<(), InstallError> {
+        self.ready_for_a_volume()?;
+        match &self.facts.missing {
+            None => Ok(()),
+            Some(missing) => Err(InstallError::Missing(Box::new(missing.clone()))),
+        }
+    }
+
+    /// Whether everything but absent volumes allows it: what is on those at hand may be stored.
+    pub fn ready_for_a_volume(&self) -> Result<(), InstallError> {
         let failed = || self.findings.iter().filter(|f| f.level == Level::Fail);
         let unfit: Vec<_> = failed()
             .filter(|finding| finding.exit() == Exit::HostCheck)
@@ -247,9 +261,6 @@ impl<'a> Plan<'a> {
                 blobs: self.facts.lacking.len(),
                 first: *first,
             });
-        }
-        if let Some(missing) = &self.facts.missing {
-            return Err(InstallError::Missing(Box::new(missing.clone())));
         }
         if failed().any(|finding| finding.exit() == Exit::NoSpace) {
             let host = &self.facts.host;

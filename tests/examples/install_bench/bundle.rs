@@ -1,5 +1,6 @@
 //! The bundles that are measured: random weights, and stand-ins of which only names and lengths count.
 
+use std::collections::BTreeSet;
 use std::{
     fs,
     io::{self, Read, Seek, SeekFrom},
@@ -59,6 +60,8 @@ pub(crate) fn build(stick: &Utf8Path, bytes: u64) {
     let recipe = Recipe::parse(&Sample::recipe(1), "bench.toml".into()).unwrap();
     let roots = [root()];
     let order = Order {
+        have: &BTreeSet::new(),
+        model_key: None,
         recipe: &recipe,
         source: &Inputs {
             others: Sample::inputs(),

@@ -159,6 +159,9 @@ pub(crate) struct NextRootArgs {
 /// `bundle …`
 #[derive(Debug, Subcommand)]
 pub(crate) enum BundleCommand {
+    /// Fetch a model or an image from the network into a folder, for a recipe
+    #[command(subcommand)]
+    Fetch(FetchCommand),
     /// Build a bundle from a recipe, ready to be signed
     Build(BuildArgs),
     /// Add a key's signature to a bundle; any order, on any machine
@@ -201,6 +204,79 @@ pub(crate) enum BundleCommand {
     },
     /// Check signatures, freshness and every byte of a bundle
     Verify(VerifyArgs),
+}
+
+/// `bundle fetch …`
+#[derive(Debug, Subcommand)]
+pub(crate) enum FetchCommand {
+    /// Fetch a revision of a model from a hub; what was broken off goes on where it stopped
+    Model(FetchModelArgs),
+    /// Fetch an image for linux/amd64 and its signatures from a registry
+    Image(FetchImageArgs),
+}
+
+/// `bundle fetch model`
+#[derive(Debug, Args)]
+pub(crate) struct FetchModelArgs {
+    /// `ORGANISATION/NAME`
+    #[arg(value_name = "REPOSITORY")]
+    pub(crate) repository: String,
+    /// A branch, a tag or a commit; resolved once, and the commit is told
+    #[arg(long, value_name = "REVISION", default_value = "main")]
+    pub(crate) revision: String,
+    /// The folder; the recipe's `folder`
+    #[arg(long, value_name = "DIR")]
+    pub(crate) to: Utf8PathBuf,
+    /// A mirror, or a hub of your own
+    #[arg(long, value_name = "URL")]
+    pub(crate) endpoint: Option<String>,
+    /// The token for a gated model, in the first line of this file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) token_file: Option<Utf8PathBuf>,
+    /// Only files like this (`*.json`); several
+    #[arg(long, value_name = "PATTERN")]
+    pub(crate) include: Vec<String>,
+    /// No files like this; several
+    #[arg(long, value_name = "PATTERN")]
+    pub(crate) exclude: Vec<String>,
+    /// Weights in other formats too, where there are safetensors
+    #[arg(long)]
+    pub(crate) all_weights: bool,
+    #[command(flatten)]
+    pub(crate) wire: WireArgs,
+}
+
+/// `bundle fetch image`
+#[derive(Debug, Args)]
+pub(crate) struct FetchImageArgs {
+    /// `registry.example.org/vllm/vllm-openai:v0.32.0`, or with a digest
+    #[arg(value_name = "REFERENCE")]
+    pub(crate) reference: String,
+    /// The folder, an OCI layout; the recipe's `source`
+    #[arg(long, value_name = "DIR")]
+    pub(crate) to: Utf8PathBuf,
+    /// Refuse a tag without a digest
+    #[arg(long)]
+    pub(crate) require_digest: bool,
+    /// Who we are at the registry
+    #[arg(long, value_name = "NAME", requires = "password_file")]
+    pub(crate) user: Option<String>,
+    /// The password or token, in the first line of this file
+    #[arg(long, value_name = "FILE", requires = "user")]
+    pub(crate) password_file: Option<Utf8PathBuf>,
+    #[command(flatten)]
+    pub(crate) wire: WireArgs,
+}
+
+/// How servers are reached.
+#[derive(Debug, Args)]
+pub(crate) struct WireArgs {
+    /// Trust these certificate authorities (PEM) instead of the system's
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ca: Option<Utf8PathBuf>,
+    /// Allow plain HTTP beyond this machine. Content is checked by digest; credentials are readable
+    #[arg(long)]
+    pub(crate) insecure: bool,
 }
 
 /// `bundle build`

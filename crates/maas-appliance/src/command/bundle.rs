@@ -3,6 +3,7 @@
 mod bootstrap;
 mod build;
 mod copy;
+mod fetch;
 mod paper;
 mod sign;
 pub(super) mod text;
@@ -11,7 +12,10 @@ mod verify;
 use camino::Utf8PathBuf;
 use maas_types::{Exit, Layout};
 
-use super::install::{as_media, open_media};
+use super::{
+    install::{as_media, open_media},
+    waiting,
+};
 use crate::{
     cli::BundleCommand,
     error::CommandResult,
@@ -21,6 +25,7 @@ use crate::{
 /// Does what `bundle …` says.
 pub(super) fn run(command: BundleCommand, layout: &Layout) -> CommandResult {
     match command {
+        BundleCommand::Fetch(command) => waiting(fetch::run(command)),
         BundleCommand::Build(args) => build::run(args),
         BundleCommand::Sign {
             bundle,

@@ -1,17 +1,20 @@
 //! `install` and `ca export`.
 
+mod volumes;
+
 use std::fmt::Write as _;
 
 use camino::Utf8Path;
 use maas_bundle::{Bundle, Expired, Media, Trust, Verified, verify_metadata};
 use maas_install::{Event, Facts, Identity, Level, Outcome, Plan, Receipt, Site, Step};
-use maas_store::{Holder, Lock, MediaFolder, StoredRoot, TrustDb};
+use maas_store::{Holder, Lock, MediaFolder, MissingBytes, StoredRoot, TrustDb};
 use maas_types::{BundleId, ByteSize, Exit, Layout};
 
 use super::{lookup::published, progress::Shown};
 use crate::{
     cli::InstallArgs,
     clock,
+    config::Config,
     error::{CommandError, CommandResult},
     output::{self, Format},
 };
@@ -58,10 +61,33 @@ pub(super) fn bundle_id(text: Option<&str>) -> Result<Option<BundleId>, CommandE
     text.map(parse).transpose()
 }
 
-/// Verifies, plans, applies.
+/// Verifies, plans, applies: with all volumes, or with one after the other.
 pub(super) fn run(args: &InstallArgs, layout: &Layout) -> CommandResult {
-    let folders = open_media(&args.media)?;
-    let media = as_media(&folders);
+    let mut folders = open_media(&args.media)?;
+    loop {
+        match attempt(args, layout, &folders)? {
+            Turn::Over(exit) => return Ok(exit),
+            Turn::Again => {}
+            Turn::Next(missing) => folders = volumes::next(&missing, &args.media)?,
+        }
+    }
+}
+
+/// How an attempt with the volumes at hand ended.
+enum Turn {
+    Over(Exit),
+    /// Everything is here now.
+    Again,
+    /// Stored what was on them; this is still missing.
+    Next(MissingBytes),
+}
+
+fn attempt(
+    args: &InstallArgs,
+    layout: &Layout,
+    folders: &[MediaFolder],
+) -> Result<Turn, CommandError> {
+    let media = as_media(folders);
     let db = TrustDb::read(layout)?;
     let bundle = verified(args, db.as_ref(), &media)?;
     if let Some(accepted) = bundle.accepted_expired() {
@@ -76,12 +102,28 @@ pub(super) fn run(args: &InstallArgs, layout: &Layout) -> CommandResult {
     // Closed before the lock is taken and the database is opened for writing.
     drop(db);
     let plan = Plan::new(facts, &bundle);
-    tell_findings(&plan);
+    let by_turns = args.one_at_a_time || (output::answerable() && !args.dry_run);
+    tell_findings(&plan, by_turns);
     if args.dry_run {
-        return dry_run(&plan, args.json.format());
+        return dry_run(&plan, args.json.format()).map(Turn::Over);
+    }
+    if by_turns && plan.facts.missing.is_some() {
+        plan.ready_for_a_volume()?;
+        let lock = Lock::acquire(layout, &holder("install"))?;
+        return volumes::take(&plan, &lock, &media);
     }
     plan.ready()?;
     let lock = Lock::acquire(layout, &holder("install"))?;
+    apply(args, &plan, &lock, &media, &config).map(Turn::Over)
+}
+
+fn apply(
+    args: &InstallArgs,
+    plan: &Plan<'_>,
+    lock: &Lock,
+    media: &[&dyn Media],
+    config: &Config,
+) -> CommandResult {
     // Before anything is switched: a generation without a certificate would serve nobody.
     let site = Site {
         name: config.site.names.first().cloned().unwrap_or_default(),
@@ -89,10 +131,11 @@ pub(super) fn run(args: &InstallArgs, layout: &Layout) -> CommandResult {
         addresses: config.site.addresses.clone(),
     };
     // A host whose clock lags behind what it has seen signed makes no certificate of that year.
-    Identity::ensure(&lock, &site, clock::now().max(bundle.next_floors().time))?;
-    maas_install::ensure_pepper(&lock)?;
+    let seen = plan.trusted_time();
+    Identity::ensure(lock, &site, clock::now().max(seen))?;
+    maas_install::ensure_pepper(lock)?;
     let shown = Shown::default();
-    let receipt = maas_install::apply(&plan, &lock, &media, &clock::now, &mut |event| {
+    let receipt = maas_install::apply(plan, lock, media, &clock::now, &mut |event| {
         tell(&shown, &event);
     })?;
     shown.end();
@@ -129,9 +172,13 @@ fn verified(
     )?)
 }
 
-/// Warnings and failures only: what is as it should be needs no line.
-fn tell_findings(plan: &Plan<'_>) {
+/// Warnings and failures only: what is as it should be needs no line. By turns, volumes that are not in
+/// yet are no failure.
+fn tell_findings(plan: &Plan<'_>, by_turns: bool) {
     for finding in &plan.findings {
+        if by_turns && finding.id == "P-MEDIA" {
+            continue;
+        }
         let word = match finding.level {
             Level::Pass => continue,
             Level::Warn => "WARN",
