@@ -280,3 +280,61 @@ fn code_that_comes_with_a_model_needs_the_signers_and_the_site() {
     );
     site.host(&["install", "--media", "bundle"]).ok();
 }
+
+#[test]
+fn sticks_are_put_in_one_after_the_other_in_any_order() {
+    for order in [[1, 2, 3], [3, 2, 1], [2, 3, 1]] {
+        let site = signed_site();
+        site.run(&[
+            "bundle", "copy", "bundle", "--to", "s1", "--to", "s2", "--to", "s3",
+        ])
+        .ok();
+        let take = |stick: u32| {
+            let folder = format!("s{stick}");
+            site.host(&["install", "--media", &folder, "--one-at-a-time"])
+        };
+        for (turn, stick) in order.into_iter().enumerate() {
+            let ran = take(stick);
+            if turn == 2 {
+                assert_eq!(ran.code, Some(0), "{order:?}: {}", ran.stderr);
+            } else {
+                assert_eq!(ran.code, Some(26), "{order:?}: {}", ran.stderr);
+                assert!(ran.stderr.contains("is needed next"), "{}", ran.stderr);
+                let named = order[turn + 1..]
+                    .iter()
+                    .any(|next| ran.stderr.contains(&format!("test-1 {next} of 3")));
+                assert!(named, "{}", ran.stderr);
+            }
+        }
+        let status = site.host(&["bundle", "verify", "s1", "s2", "s3"]);
+        assert_eq!(status.code, Some(0), "{}", status.stdout);
+        assert!(site.path("host/var/lib/maas-appliance/current").exists());
+    }
+}
+
+#[test]
+fn a_damaged_stick_is_replaced_and_the_others_are_not_read_again() {
+    let site = signed_site();
+    site.run(&[
+        "bundle", "copy", "bundle", "--to", "s1", "--to", "s2", "--to", "s3",
+    ])
+    .ok();
+    let blobs = site.path("s2/MAAS/test-1/blobs/sha256");
+    let blob = blobs.read_dir_utf8().unwrap().next().unwrap().unwrap();
+    let good = fs::read(blob.path()).unwrap();
+    let mut bad = good.clone();
+    bad[0] ^= 1;
+    fs::write(blob.path(), bad).unwrap();
+    let turn = |stick| site.host(&["install", "--media", stick, "--one-at-a-time"]);
+    assert_eq!(turn("s1").code, Some(26));
+    let damaged = turn("s2");
+    assert_eq!(damaged.code, Some(21), "{}", damaged.stderr);
+    assert!(
+        damaged.stderr.contains(blob.file_name()),
+        "{}",
+        damaged.stderr
+    );
+    fs::write(blob.path(), good).unwrap();
+    assert_eq!(turn("s2").code, Some(26));
+    turn("s3").ok();
+}

@@ -7,11 +7,7 @@ use maas_store::{Lock, MediaFolder, MissingBytes};
 use maas_types::{ByteSize, Exit};
 
 use super::{Turn, open_media};
-use crate::{
-    command::progress::Shown,
-    error::{CommandError, CommandResult},
-    output,
-};
+use crate::{command::progress::Shown, error::CommandError, output};
 
 /// Stores what is on these volumes and not here yet.
 pub(super) fn take(
