@@ -10,8 +10,9 @@ use camino::Utf8PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 pub(crate) use connected::{
-    BuildArgs, BundleCommand, CopyArgs, FetchCommand, FetchImageArgs, FetchModelArgs, KeyAlgorithm,
-    KeyCommand, NextRootArgs, PassphraseArgs, TrustCommand, TrustRootCommand, VerifyArgs, WireArgs,
+    BuildArgs, BundleCommand, CopyArgs, ElsewhereArgs, FetchCommand, FetchImageArgs,
+    FetchModelArgs, KeyAlgorithm, KeyCommand, NextRootArgs, PassphraseArgs, TrustCommand,
+    TrustRootCommand, VerifyArgs, WireArgs,
 };
 pub(crate) use people::{KeysCommand, TeamCommand, TeamLimits, UsageArgs, UsageBy};
 pub(crate) use services::{QuickstartArgs, QuickstartEngine};
@@ -142,6 +143,10 @@ pub(crate) enum Command {
 
 /// `install`
 #[derive(Debug, Args)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of the command"
+)]
 pub(crate) struct InstallArgs {
     /// A mounted stick or a folder; several, in any order
     #[arg(long = "media", value_name = "DIR", required = true)]
@@ -195,7 +200,7 @@ pub(crate) enum SbomCommand {
         /// A model or an image by name, or `binary`
         #[arg(value_name = "NAME")]
         of: String,
-        /// Write the document itself (CycloneDX JSON) to this file instead
+        /// Write the document itself (`CycloneDX` JSON) to this file instead
         #[arg(long, value_name = "FILE")]
         out: Option<Utf8PathBuf>,
         #[command(flatten)]

@@ -2,6 +2,7 @@
 
 mod bundle;
 mod configuration;
+mod elsewhere;
 mod gpu;
 mod install;
 mod inventory;

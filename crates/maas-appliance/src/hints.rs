@@ -159,6 +159,9 @@ impl Hint for SignError {
                 Some("merge signatures of copies of one bundle; build once, then copy the folder")
             }
             Self::WrongSignature { .. } => Some("do not use that copy; have its owner sign again"),
+            Self::Signer { .. } => Some(
+                "sign the files of --export as they are: Ed25519 over the bytes, ECDSA over their SHA-256 in DER",
+            ),
         }
     }
 }

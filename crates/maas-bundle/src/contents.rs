@@ -18,6 +18,8 @@ use crate::{
     volume::carried,
 };
 
+mod ahead;
+
 /// What a full reading found.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Report {
@@ -368,11 +370,7 @@ impl<'a> Reading<'a> {
         good
     }
 
-    fn read_signed(
-        &mut self,
-        wanted: &Wanted<'_>,
-        mut whole: Option<&mut Sha256>,
-    ) -> Option<Fault> {
+    fn read_signed(&mut self, wanted: &Wanted<'_>, whole: Option<&mut Sha256>) -> Option<Fault> {
         let file = match self.media[wanted.medium].open(wanted.path) {
             Ok(file) => file,
             Err(error) => return Some(listing_failed(error).fault),
@@ -380,7 +378,36 @@ impl<'a> Reading<'a> {
         if let Some(fault) = wrong_length(wanted.size, file.size) {
             return Some(fault);
         }
-        let mut reader = HashingReader::new(file.reader, wanted.size, wanted.digest);
+        let signed = ahead::Signed {
+            size: wanted.size,
+            digest: wanted.digest,
+        };
+        let (progress, report) = (self.progress, &mut *self.report);
+        report.files += 1;
+        let compared = if ahead::is_worth_it(&signed) {
+            ahead::compare(file.reader, &signed, whole, &mut |bytes| {
+                progress.advance(bytes);
+                report.bytes += bytes;
+            })
+        } else {
+            self.read_small(file.reader, &signed, whole)
+        };
+        match compared {
+            Ok(Ok(())) => None,
+            Ok(Err(mismatch)) => Some(fault_of(mismatch, wanted)),
+            Err(error) => Some(Fault::Unreadable {
+                reason: error.to_string(),
+            }),
+        }
+    }
+
+    fn read_small(
+        &mut self,
+        reader: Box<dyn Read + Send + '_>,
+        signed: &ahead::Signed,
+        mut whole: Option<&mut Sha256>,
+    ) -> std::io::Result<Result<(), Mismatch>> {
+        let mut reader = HashingReader::new(reader, signed.size, signed.digest);
         let (progress, report) = (self.progress, &mut *self.report);
         let pumped = self.buffer.pump(&mut reader, |bytes| {
             if let Some(whole) = whole.as_deref_mut() {
@@ -390,14 +417,8 @@ impl<'a> Reading<'a> {
             report.bytes += bytes.len() as u64;
             Ok::<_, std::io::Error>(())
         });
-        report.files += 1;
-        match pumped.and_then(|()| reader.finish()) {
-            Ok(Ok(_)) => None,
-            Ok(Err(mismatch)) => Some(fault_of(mismatch, wanted)),
-            Err(error) => Some(Fault::Unreadable {
-                reason: error.to_string(),
-            }),
-        }
+        let finished = pumped.and_then(|()| reader.finish())?;
+        Ok(finished.map(drop))
     }
 
     fn push(

@@ -17,12 +17,14 @@ use serde::{Deserialize, Serialize};
 pub use algorithm::Algorithm;
 pub(crate) use object::{KeyObject, ListedKey};
 pub use private::{PrivateKey, Salt};
+pub use signer::{Detached, Signer};
 
 use crate::{digest_of, json};
 
 mod algorithm;
 mod object;
 mod private;
+mod signer;
 
 const PUBLIC_LABEL: &str = "PUBLIC KEY";
 

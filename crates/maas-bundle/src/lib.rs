@@ -56,7 +56,7 @@ pub use copy::{Consignment, Copied, CopyError, compare_copy, copy, volumes_neede
 pub use diff::{Change, Difference, How, Side, diff};
 pub use endorse::{Endorsement, EndorsementError, check_endorsements};
 pub use inspect::{InspectedImage, InspectedModel, InspectedRoot, Inspection, inspect};
-pub use key::{Algorithm, KeyError, PrivateKey, PublicKey, Salt, SignerId};
+pub use key::{Algorithm, Detached, KeyError, PrivateKey, PublicKey, Salt, Signer, SignerId};
 pub use locate::{Located, LocatedBlob, MissingObject, Object, locate};
 pub use media::{
     Content, Entry, EntryKind, Media, MediaError, MediaFile, MediaPath, MediumName, MemoryMedia,

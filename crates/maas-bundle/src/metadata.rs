@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp as Instant};
 use maas_types::BundleId;
 
 use crate::{
-    EntryKind, Handover, Media, MediaError, MediaPath, PrivateKey, RoleStatus, RootFile, SignError,
+    EntryKind, Handover, Media, MediaError, MediaPath, RoleStatus, RootFile, SignError, Signer,
     Sink, TrustError,
     read::read_capped,
     tuf::{
@@ -139,7 +139,7 @@ impl Metadata {
 
     /// Adds this key's signature wherever the newest root lists it and it is not there yet, the root
     /// itself included. Answers the files that were signed; none means: had signed before.
-    pub fn sign(&mut self, key: &PrivateKey) -> Result<Vec<MediaPath>, SignError> {
+    pub fn sign(&mut self, key: &dyn Signer) -> Result<Vec<MediaPath>, SignError> {
         let id = key.public().id();
         let newest = self.newest_root().root().clone();
         let previous = self.previous_root().cloned();
@@ -155,21 +155,33 @@ impl Metadata {
             .roots
             .last_mut()
             .expect("a chain of roots is never empty");
-        // A key that signs releases only is not listed for the root: that is no error here.
-        if root.sign(key, previous.as_ref()).unwrap_or(false) {
-            files.push(root_path);
+        match root.sign(key, previous.as_ref()) {
+            Ok(true) => files.push(root_path),
+            // A key that signs releases only is not listed for the root: that is no error here.
+            Ok(false) | Err(SignError::NotListed { .. }) => {}
+            Err(error) => return Err(error),
         }
         let roots = [&newest];
-        if self.targets.sign(key, &roots) {
+        if self.targets.sign(key, &roots)? {
             files.push(self.targets_path());
         }
-        if self.snapshot.sign(key, &roots) {
+        if self.snapshot.sign(key, &roots)? {
             files.push(self.snapshot_path());
         }
-        if self.timestamp.sign(key, &roots) {
+        if self.timestamp.sign(key, &roots)? {
             files.push(self.timestamp_path());
         }
         Ok(files)
+    }
+
+    /// What a signer elsewhere signs (a token, a security module): names, and the bytes of each.
+    pub fn to_be_signed(&self) -> Vec<(String, Vec<u8>)> {
+        vec![
+            self.newest_root().to_be_signed(),
+            self.targets.to_be_signed(),
+            self.snapshot.to_be_signed(),
+            self.timestamp.to_be_signed(),
+        ]
     }
 
     /// Takes over the signatures of another copy of the same bundle's metadata. The order of merges

@@ -85,7 +85,7 @@ pub struct RecipeDocument {
     pub of: String,
     /// `sbom` or `provenance`.
     pub kind: DocumentKind,
-    /// `application/vnd.in-toto+json` for SLSA, `application/vnd.cyclonedx+json` for CycloneDX.
+    /// `application/vnd.in-toto+json` for SLSA, `application/vnd.cyclonedx+json` for `CycloneDX`.
     pub media_type: String,
     /// The file.
     pub file: Utf8PathBuf,

@@ -156,7 +156,7 @@ const PICKLE: &[u8] = b"\x80\x04\x95\x1d\0\0\0\0\0\0\0\x8c\x05posix\x94\x8c\x06s
 fn models() -> Vec<Attack> {
     let weights = |name, what, bytes: Vec<u8>| {
         Attack::new(name, what, move |sample| {
-            sample.forge_model_file(WEIGHTS, WEIGHTS, &bytes)
+            sample.forge_model_file(WEIGHTS, WEIGHTS, &bytes);
         })
     };
     vec![

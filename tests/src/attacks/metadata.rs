@@ -339,7 +339,7 @@ fn documents() -> Vec<Attack> {
         ),
         Attack::new("not-a-number", "a size that is no number", |sample| {
             sample.forge_bill(|text| {
-                *text = text.replacen("\"size\": ", "\"size\": 1e400, \"x\": ", 1)
+                *text = text.replacen("\"size\": ", "\"size\": 1e400, \"x\": ", 1);
             });
         }),
         Attack::new(

@@ -141,11 +141,32 @@ pub(crate) enum TrustRootCommand {
         #[arg(long, value_name = "FILE")]
         previous: Option<Utf8PathBuf>,
         /// A private key
-        #[arg(long, value_name = "FILE")]
-        key: Utf8PathBuf,
+        #[arg(long, value_name = "FILE", required_unless_present_any = ["export", "public"])]
+        key: Option<Utf8PathBuf>,
         #[command(flatten)]
         passphrase: PassphraseArgs,
+        #[command(flatten)]
+        elsewhere: ElsewhereArgs,
     },
+}
+
+/// Signing with a key that does not leave its token or security module: files out, signatures in.
+#[derive(Debug, Args)]
+pub(crate) struct ElsewhereArgs {
+    /// Write what is to be signed into this folder, as `ROLE-VERSION.tbs`
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["key", "public"])]
+    pub(crate) export: Option<Utf8PathBuf>,
+    /// The public key whose signatures are brought, with --signatures
+    #[arg(
+        long,
+        value_name = "FILE",
+        requires = "signatures",
+        conflicts_with = "key"
+    )]
+    pub(crate) public: Option<Utf8PathBuf>,
+    /// The folder with the signatures, as `ROLE-VERSION.sig`
+    #[arg(long, value_name = "DIR", requires = "public")]
+    pub(crate) signatures: Option<Utf8PathBuf>,
 }
 
 /// Where a new root goes.
@@ -175,8 +196,10 @@ pub(crate) enum BundleCommand {
         #[command(flatten)]
         passphrase: PassphraseArgs,
         /// Take over the signatures of another copy of the same bundle
-        #[arg(long, value_name = "DIR", required_unless_present = "key")]
+        #[arg(long, value_name = "DIR", required_unless_present_any = ["key", "export", "public"])]
         merge: Vec<Utf8PathBuf>,
+        #[command(flatten)]
+        elsewhere: ElsewhereArgs,
     },
     /// Spread a bundle over sticks, and read them again to see that they have taken it
     Copy(CopyArgs),

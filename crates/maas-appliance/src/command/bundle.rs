@@ -9,7 +9,6 @@ mod sign;
 pub(super) mod text;
 mod verify;
 
-use camino::Utf8PathBuf;
 use maas_types::{Exit, Layout};
 
 use super::{
@@ -32,25 +31,24 @@ pub(super) fn run(command: BundleCommand, layout: &Layout) -> CommandResult {
             key,
             passphrase,
             merge,
-        } => sign::run(&bundle, key.as_deref(), &passphrase, &merge),
+            elsewhere,
+        } => sign::run(&bundle, key.as_deref(), &passphrase, &merge, &elsewhere),
         BundleCommand::Copy(args) => copy::run(&args),
         BundleCommand::Inspect {
             media,
             signers,
             json,
-        } => inspect(&media, signers, json.format()),
+        } => {
+            let folders = open_media(&media)?;
+            let inspection = maas_bundle::inspect(&as_media(&folders), None)?;
+            match json.format() {
+                Format::Json => output::json(&inspection)?,
+                Format::Text if signers => output::data(&text::signers(&inspection)),
+                Format::Text => output::data(&text::inspection(&inspection)),
+            }
+            Ok(Exit::Done)
+        }
         BundleCommand::Diff { from, to, json } => copy::diff(&from, &to, json.format()),
         BundleCommand::Verify(args) => verify::run(&args, layout),
     }
-}
-
-fn inspect(media: &[Utf8PathBuf], signers: bool, format: Format) -> CommandResult {
-    let folders = open_media(media)?;
-    let inspection = maas_bundle::inspect(&as_media(&folders), None)?;
-    match format {
-        Format::Json => output::json(&inspection)?,
-        Format::Text if signers => output::data(&text::signers(&inspection)),
-        Format::Text => output::data(&text::inspection(&inspection)),
-    }
-    Ok(Exit::Done)
 }

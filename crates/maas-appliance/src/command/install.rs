@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 
 use camino::Utf8Path;
 use maas_bundle::{Bundle, Expired, Media, Trust, Verified, verify_metadata};
-use maas_install::{Event, Facts, Identity, Level, Outcome, Plan, Receipt, Site, Step};
+use maas_install::{Event, Facts, Finding, Identity, Level, Outcome, Plan, Receipt, Site, Step};
 use maas_store::{Holder, Lock, MediaFolder, MissingBytes, StoredRoot, TrustDb};
 use maas_types::{BundleId, ByteSize, Exit, Layout};
 
@@ -103,7 +103,8 @@ fn attempt(
     drop(db);
     let plan = Plan::new(facts, &bundle);
     let by_turns = args.one_at_a_time || (output::answerable() && !args.dry_run);
-    tell_findings(&plan, by_turns);
+    let told = |finding: &&Finding| !(by_turns && finding.id == "P-MEDIA");
+    tell_findings(plan.findings.iter().filter(told));
     if args.dry_run {
         return dry_run(&plan, args.json.format()).map(Turn::Over);
     }
@@ -174,11 +175,8 @@ fn verified(
 
 /// Warnings and failures only: what is as it should be needs no line. By turns, volumes that are not in
 /// yet are no failure.
-fn tell_findings(plan: &Plan<'_>, by_turns: bool) {
-    for finding in &plan.findings {
-        if by_turns && finding.id == "P-MEDIA" {
-            continue;
-        }
+fn tell_findings<'a>(findings: impl Iterator<Item = &'a Finding>) {
+    for finding in findings {
         let word = match finding.level {
             Level::Pass => continue,
             Level::Warn => "WARN",

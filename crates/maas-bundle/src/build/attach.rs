@@ -19,7 +19,7 @@ use crate::{
     model::measure,
 };
 
-/// What a CycloneDX document in JSON is called (IANA).
+/// What a `CycloneDX` document in JSON is called (IANA).
 const CYCLONEDX: &str = "application/vnd.cyclonedx+json";
 
 /// The package that the binary is built from.

@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use maas_types::Exit;
 
 use super::{Fingerprint, HIGHEST_VERSION, Reading, Role, RoleStatus, Root, SignError, Signed};
-use crate::{PrivateKey, PublicKey, SignerId, TrustError, digest_of};
+use crate::{PublicKey, Signer, SignerId, TrustError, digest_of};
 
 /// Roots outlive releases: a host that was in a cupboard for years must still find its way
 /// (FORMAT.md 4.5). Five years, leap days not counted.
@@ -128,10 +128,10 @@ impl RootFile {
 
     /// Adds a signature. Whether something was added: a key that has signed changes nothing.
     /// `previous` is the root before this one, whose keys sign too.
-    pub fn sign(&mut self, key: &PrivateKey, previous: Option<&Self>) -> Result<bool, SignError> {
+    pub fn sign(&mut self, key: &dyn Signer, previous: Option<&Self>) -> Result<bool, SignError> {
         let roots = self.with_previous(previous);
         let roots: Vec<_> = roots.iter().collect();
-        let added = self.0.sign(key, &roots);
+        let added = self.0.sign(key, &roots)?;
         let id = key.public().id();
         if added || self.0.signers().any(|signer| signer == id) {
             return Ok(added);
@@ -140,6 +140,11 @@ impl RootFile {
             key: id,
             listed: self.0.signed.keys().map(|key| key.id()).collect(),
         })
+    }
+
+    /// What a signer elsewhere signs: a name, and the bytes.
+    pub fn to_be_signed(&self) -> (String, Vec<u8>) {
+        self.0.to_be_signed()
     }
 
     /// Takes over the signatures of another copy. Answers how many were new.

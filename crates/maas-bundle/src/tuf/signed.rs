@@ -6,7 +6,7 @@ use maas_types::Exit;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::{HIGHEST_VERSION, Role, Root, schema::RoleKeys};
-use crate::{PrivateKey, SignerId, TrustError, json};
+use crate::{Signer, SignerId, TrustError, json};
 
 /// The `signed` part of one role.
 pub(crate) trait Payload: Serialize + DeserializeOwned + PartialEq {
@@ -100,6 +100,16 @@ pub enum SignError {
         /// The file.
         file: String,
     },
+    /// The signer gave no signature, or one that is not right.
+    #[error("key {} has not signed `{file}`: {reason}", .key.short())]
+    Signer {
+        /// Role and version of the file.
+        file: String,
+        /// The key.
+        key: SignerId,
+        /// What the signer says, or what is wrong.
+        reason: String,
+    },
     /// A signature in the other copy does not fit, or its signer is not listed.
     #[error("the other copy's signature of key {} on `{file}` is wrong or not by a listed key", .key.short())]
     WrongSignature {
@@ -114,7 +124,9 @@ impl SignError {
     /// The exit code that answers this.
     pub fn exit(&self) -> Exit {
         match self {
-            Self::NotListed { .. } | Self::WrongSignature { .. } => Exit::Untrusted,
+            Self::NotListed { .. } | Self::Signer { .. } | Self::WrongSignature { .. } => {
+                Exit::Untrusted
+            }
             Self::NotTheSame { .. } => Exit::Content,
         }
     }
@@ -295,18 +307,41 @@ impl<T: Payload> Signed<T> {
         }
     }
 
-    /// Adds a signature if one of `roots` lists the key for this role and it has none yet, in place
-    /// of a wrong one. Whether something was added.
-    pub(crate) fn sign(&mut self, key: &PrivateKey, roots: &[&Root]) -> bool {
-        let keyid = key.public().id();
+    /// Adds a signature if one of `roots` lists the key for this role and it has no right one yet, in
+    /// place of a wrong one. Whether something was added.
+    pub(crate) fn sign(&mut self, signer: &dyn Signer, roots: &[&Root]) -> Result<bool, SignError> {
+        let key = signer.public();
+        let keyid = key.id();
         let listed = roots
             .iter()
             .any(|root| root.keys_of(T::ROLE).keyids.contains(&keyid));
-        let signature = Signature {
-            keyid,
-            sig: Hex(key.sign(&self.message)),
+        // An ECDSA signature is another one each time; the first will do.
+        let has_signed = self
+            .signatures
+            .iter()
+            .any(|s| s.keyid == keyid && key.verify(&self.message, &s.sig.0));
+        if !listed || has_signed {
+            return Ok(false);
+        }
+        let failed = |reason| SignError::Signer {
+            file: format!("{}-{}", T::ROLE, self.signed.head().2),
+            key: keyid,
+            reason,
         };
-        listed && self.put(signature)
+        let signature = signer.sign(&self.message).map_err(failed)?;
+        if !key.verify(&self.message, &signature) {
+            return Err(failed("it is not a signature of this file".to_owned()));
+        }
+        Ok(self.put(Signature {
+            keyid,
+            sig: Hex(signature),
+        }))
+    }
+
+    /// What a signer elsewhere signs: a name, and the bytes.
+    pub(crate) fn to_be_signed(&self) -> (String, Vec<u8>) {
+        let name = format!("{}-{}", T::ROLE, self.signed.head().2);
+        (name, self.message.clone())
     }
 
     /// Takes over the signatures of another copy of the same file, each of which must be right.

@@ -4,7 +4,7 @@ use jiff::Timestamp as Instant;
 use proptest::prelude::*;
 
 use super::*;
-use crate::{PublicKey, TrustError, sample::Sample};
+use crate::{Detached, PrivateKey, PublicKey, TrustError, sample::Sample};
 
 fn now() -> Instant {
     "2026-11-22T12:00:00Z".parse().unwrap()
@@ -205,4 +205,36 @@ proptest! {
         }
         prop_assert_eq!(merged.bytes(), root(&[1, 2, 3]).bytes());
     }
+}
+
+#[test]
+fn a_key_that_stays_in_its_token_signs_through_files() {
+    let token = PrivateKey::generate(crate::Algorithm::EcdsaP256, [9; 32].into());
+    let publics = [*token.public(), *Sample::key(1).public()];
+    let mut root = RootFile::init(&publics, 2, now()).unwrap();
+    let (name, message) = root.to_be_signed();
+    assert_eq!(name, "root-1");
+    let signature = token.sign(&message);
+    let brought = Detached::new(*token.public(), [(message.clone(), signature)]);
+    assert!(root.sign(&brought, None).unwrap());
+    assert!(!root.sign(&brought, None).unwrap());
+    assert_eq!(root.status().signed, [token.public().id()]);
+    // A signature of something else, or none, is not put into the file.
+    let mut fresh = RootFile::init(&publics, 2, now()).unwrap();
+    let wrong = Detached::new(*token.public(), [(message, token.sign(b"something else"))]);
+    for signer in [wrong, Detached::new(*token.public(), [])] {
+        let error = fresh.sign(&signer, None).unwrap_err();
+        assert!(matches!(error, SignError::Signer { .. }), "{error}");
+        assert!(fresh.status().signed.is_empty());
+    }
+}
+
+#[test]
+fn an_ecdsa_key_that_has_signed_changes_nothing_when_it_signs_again() {
+    let key = PrivateKey::generate(crate::Algorithm::EcdsaP256, [9; 32].into());
+    let mut root = RootFile::init(&[*key.public()], 1, now()).unwrap();
+    assert!(root.sign(&key, None).unwrap());
+    let before = root.bytes();
+    assert!(!root.sign(&key, None).unwrap());
+    assert_eq!(root.bytes(), before);
 }

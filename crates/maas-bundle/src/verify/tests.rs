@@ -40,7 +40,7 @@ fn sign_timestamp(sample: &mut Sample, bytes: &[u8]) {
     .unwrap();
     let mut fresh = Signed::new(parsed.signed);
     for byte in bytes {
-        assert!(fresh.sign(&Sample::key(*byte), &[root]));
+        assert!(fresh.sign(&Sample::key(*byte), &[root]).unwrap());
     }
     let rendered = fresh.render();
     sample.media[0].change(&path, |bytes| *bytes = rendered);
@@ -443,9 +443,15 @@ fn rotate(sample: &mut Sample, signers: &[u8]) {
     metadata = fresh;
     for byte in [3, 4] {
         let root = metadata.newest_root().root().clone();
-        metadata.timestamp.sign(&Sample::key(byte), &[&root]);
-        metadata.snapshot.sign(&Sample::key(byte), &[&root]);
-        metadata.targets.sign(&Sample::key(byte), &[&root]);
+        metadata
+            .timestamp
+            .sign(&Sample::key(byte), &[&root])
+            .unwrap();
+        metadata
+            .snapshot
+            .sign(&Sample::key(byte), &[&root])
+            .unwrap();
+        metadata.targets.sign(&Sample::key(byte), &[&root]).unwrap();
     }
     metadata.write(&mut sample.media[0]).unwrap();
 }

@@ -113,8 +113,8 @@ impl VolumeRecord {
             return Err(format!("it puts {digest} on no volume"));
         }
         // Only a delta of nothing but metadata has a volume without objects.
-        let is_empty =
-            shares.iter().any(Vec::is_empty) && !(shares.len() == 1 && !record.left_out.is_empty());
+        let may_be_empty = shares.len() == 1 && !record.left_out.is_empty();
+        let is_empty = shares.iter().any(Vec::is_empty) && !may_be_empty;
         if record.volume == 0 || record.volume > shares.len() || is_empty {
             return Err("its numbers of volumes do not fit".to_owned());
         }

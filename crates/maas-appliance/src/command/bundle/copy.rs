@@ -152,7 +152,7 @@ fn compare(folders: &[Utf8PathBuf]) -> Result<(), CommandError> {
 }
 
 /// Has the kernel drop what it remembers of the files, so that the stick itself is read. They were
-/// forced to it when they were written, so there is nothing unwritten to keep (posix_fadvise(2)).
+/// forced to it when they were written, so there is nothing unwritten to keep (`posix_fadvise(2)`).
 fn forget_cached(folder: &Utf8Path) -> Result<(), CommandError> {
     for entry in folder.read_dir_utf8()? {
         let entry = entry?;

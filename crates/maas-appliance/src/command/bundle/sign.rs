@@ -1,50 +1,60 @@
 //! `bundle sign`.
 
 use camino::{Utf8Path, Utf8PathBuf};
-use maas_bundle::{Media, Metadata, bundles_on};
+use maas_bundle::{Media, Metadata, Signer, bundles_on};
 use maas_store::{MediaFolder, SinkFolder};
 use maas_types::{BundleId, Exit};
 
 use super::text;
 use crate::{
-    cli::PassphraseArgs,
-    command::key,
+    cli::{ElsewhereArgs, PassphraseArgs},
+    command::{
+        elsewhere::{bring, export},
+        key,
+    },
     error::{CommandError, CommandResult},
     output,
 };
 
-/// Adds a key's signature, or takes over those of other copies.
+/// Adds a key's signature, takes over those of other copies, or lets a token sign.
 pub(super) fn run(
     folder: &Utf8Path,
     key: Option<&Utf8Path>,
     passphrase: &PassphraseArgs,
     merge: &[Utf8PathBuf],
+    elsewhere: &ElsewhereArgs,
 ) -> CommandResult {
     let media = MediaFolder::open(folder)?;
     let id = only_bundle(&media)?;
     let mut metadata = Metadata::read(&media, &id)?;
+    if let Some(to) = &elsewhere.export {
+        return export(to, &metadata.to_be_signed());
+    }
     for other in merge {
         let added = metadata.merge(&Metadata::read(&MediaFolder::open(other)?, &id)?)?;
         output::words(&format!("{added} signature(s) taken over from {other}"));
     }
     if let Some(path) = key {
-        let key = key::open(path, passphrase)?;
-        let signed = metadata.sign(&key)?;
-        let who = key.public().id().short();
-        if signed.is_empty() {
-            output::words(&format!(
-                "Key {who} had signed {id} before; nothing changed."
-            ));
-        } else {
-            output::words(&format!(
-                "Key {who} has signed {} file(s) of {id}.",
-                signed.len()
-            ));
-        }
+        sign(&mut metadata, &key::open(path, passphrase)?)?;
+    }
+    if let (Some(public), Some(from)) = (&elsewhere.public, &elsewhere.signatures) {
+        let signer = bring(public, from, metadata.to_be_signed())?;
+        sign(&mut metadata, &signer)?;
     }
     metadata.write(&mut SinkFolder::create(folder)?)?;
     output::words(&text::progress(&metadata));
     Ok(Exit::Done)
+}
+
+fn sign(metadata: &mut Metadata, signer: &dyn Signer) -> Result<(), CommandError> {
+    let signed = metadata.sign(signer)?;
+    let (who, id) = (signer.public().id().short(), metadata.bundle());
+    output::words(&if signed.is_empty() {
+        format!("Key {who} had signed {id} before; nothing changed.")
+    } else {
+        format!("Key {who} has signed {} file(s) of {id}.", signed.len())
+    });
+    Ok(())
 }
 
 fn only_bundle(media: &dyn Media) -> Result<BundleId, CommandError> {

@@ -4,14 +4,18 @@
 //! nothing here makes a host trust it.
 
 use camino::{Utf8Path, Utf8PathBuf};
-use maas_bundle::{PrivateKey, PublicKey, RootFile};
+use maas_bundle::{PublicKey, RootFile, Signer};
 use maas_types::Exit;
 
 use super::RootView;
 use crate::{
     cli::{NextRootArgs, TrustRootCommand},
     clock,
-    command::{bundle::text::signed, key},
+    command::{
+        bundle::text::signed,
+        elsewhere::{bring, export},
+        key,
+    },
     error::{CommandError, CommandResult},
     output,
 };
@@ -61,7 +65,21 @@ pub(super) fn run(command: TrustRootCommand) -> CommandResult {
             previous,
             key,
             passphrase,
-        } => sign(&root, previous, &key::open(&key, &passphrase)?),
+            elsewhere,
+        } => {
+            let to_be_signed = vec![open(&root)?.to_be_signed()];
+            if let Some(to) = &elsewhere.export {
+                return export(to, &to_be_signed);
+            }
+            match (key, elsewhere.public, elsewhere.signatures) {
+                (Some(key), _, _) => sign(&root, previous, &key::open(&key, &passphrase)?),
+                (None, Some(public), Some(from)) => {
+                    sign(&root, previous, &bring(&public, &from, to_be_signed)?)
+                }
+                // The parser has refused the rest.
+                (None, _, _) => Ok(Exit::Usage),
+            }
+        }
     }
 }
 
@@ -141,7 +159,7 @@ fn create(root: &RootFile, out: &Utf8Path, previous: Option<&RootFile>) -> Comma
     Ok(Exit::Done)
 }
 
-fn sign(file: &Utf8Path, previous: Option<Utf8PathBuf>, key: &PrivateKey) -> CommandResult {
+fn sign(file: &Utf8Path, previous: Option<Utf8PathBuf>, key: &dyn Signer) -> CommandResult {
     let mut root = open(file)?;
     let previous = predecessor(file, &root, previous)?;
     let added = root.sign(key, previous.as_ref())?;
