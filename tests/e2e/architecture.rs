@@ -34,6 +34,10 @@ const MAY_USE: &[(&str, &[&str])] = &[
         ],
     ),
     ("fake-nvml", &[]),
+    (
+        "maas-fuzz-targets",
+        &["maas-types", "maas-sbom", "maas-bundle"],
+    ),
 ];
 
 #[test]
