@@ -47,7 +47,7 @@ for target in $targets; do
     [ -f "$words" ] && words=-dict=$words || words=
     # The first folder is written to.
     # shellcheck disable=SC2086
-    if ASAN_OPTIONS=detect_odr_violation=0 \
+    if ASAN_OPTIONS=detect_odr_violation=0:malloc_context_size=2 \
         "$CARGO_TARGET_DIR/x86_64-unknown-linux-gnu/release/$target" $words \
         -max_total_time="$seconds" -timeout=30 -rss_limit_mb=2048 -max_len=16384 -print_final_stats=1 \
         -artifact_prefix="$work/crashes/$target/" \
