@@ -39,6 +39,10 @@ const MAY_USE: &[(&str, &[&str])] = &[
         ],
     ),
     ("fake-nvml", &[]),
+    (
+        "maas-fuzz-targets",
+        &["maas-types", "maas-sbom", "maas-bundle"],
+    ),
 ];
 
 #[test]

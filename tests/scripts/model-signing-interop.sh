@@ -5,7 +5,7 @@
 # Usage: model-signing-interop.sh [FOLDER]     needs: uv, openssl 3, 3 GB of space
 # Closes with a line `N passed, N failed`.
 set -uo pipefail
-cd "$(dirname "$0")/../../../.." || exit 1
+cd "$(dirname "$0")/../.." || exit 1
 
 work=${1:-target/model-signing}
 mkdir -p "$work"
