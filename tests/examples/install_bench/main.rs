@@ -180,10 +180,10 @@ fn host(root: &Utf8Path) -> Host {
     }
 }
 
-fn child_ingest(source: Utf8PathBuf, root: Utf8PathBuf) {
-    let medium = MediaFolder::open(&source).unwrap();
+fn child_ingest(source: &Utf8Path, root: &Utf8Path) {
+    let medium = MediaFolder::open(source).unwrap();
     let media: [&dyn Media; 1] = [&medium];
-    let (bundle, host) = (bundle::verified(&media), host(&root));
+    let (bundle, host) = (bundle::verified(&media), host(root));
     let started = Instant::now();
     let done = host
         .store
@@ -193,10 +193,10 @@ fn child_ingest(source: Utf8PathBuf, root: Utf8PathBuf) {
 }
 
 /// Every other part, as if the others lay on another stick.
-fn child_half(source: Utf8PathBuf, root: Utf8PathBuf) {
-    let medium = EveryOther(MediaFolder::open(&source).unwrap());
+fn child_half(source: &Utf8Path, root: &Utf8Path) {
+    let medium = EveryOther(MediaFolder::open(source).unwrap());
     let media: [&dyn Media; 1] = [&medium];
-    let (bundle, host) = (bundle::verified(&media), host(&root));
+    let (bundle, host) = (bundle::verified(&media), host(root));
     let started = Instant::now();
     let (done, missing) = host
         .store
@@ -207,11 +207,11 @@ fn child_half(source: Utf8PathBuf, root: Utf8PathBuf) {
 }
 
 /// Up to the first new byte, and then no further.
-fn child_resume(source: Utf8PathBuf, root: Utf8PathBuf) {
+fn child_resume(source: &Utf8Path, root: &Utf8Path) {
     let started = Instant::now();
-    let medium = MediaFolder::open(&source).unwrap();
+    let medium = MediaFolder::open(source).unwrap();
     let media: [&dyn Media; 1] = [&medium];
-    let (bundle, host) = (bundle::verified(&media), host(&root));
+    let (bundle, host) = (bundle::verified(&media), host(root));
     host.store
         .ingest(&host.lock, &host.db, &bundle, &media, &mut |event| {
             if let Progress::Read(1..) = event {
@@ -222,8 +222,8 @@ fn child_resume(source: Utf8PathBuf, root: Utf8PathBuf) {
         .unwrap();
 }
 
-fn child_verify(source: Utf8PathBuf) {
-    let medium = MediaFolder::open(&source).unwrap();
+fn child_verify(source: &Utf8Path) {
+    let medium = MediaFolder::open(source).unwrap();
     let media: [&dyn Media; 1] = [&medium];
     let bundle = bundle::verified(&media);
     let started = Instant::now();
