@@ -29,10 +29,15 @@ fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match arguments.as_slice() {
-        ["--child", "ingest", source, root] => child_ingest(source.into(), root.into()),
-        ["--child", "half", source, root] => child_half(source.into(), root.into()),
-        ["--child", "resume", source, root] => child_resume(source.into(), root.into()),
-        ["--child", "verify", source, _] => child_verify(source.into()),
+        ["--child", what, source, root] => {
+            let (source, root) = (Utf8Path::new(source), Utf8Path::new(root));
+            match *what {
+                "ingest" => child_ingest(source, root),
+                "half" => child_half(source, root),
+                "resume" => child_resume(source, root),
+                _ => child_verify(source),
+            }
+        }
         [folder, rest @ ..] => {
             let number =
                 |at: usize, or: u64| rest.get(at).map_or(or, |n| n.parse().expect("a number"));
@@ -118,7 +123,7 @@ fn bench(folder: &Utf8Path, bytes: u64, rounds: u64) {
     println!("| ingest: peak memory | {} MB |", last.peak_bytes / MB);
     println!("| verify: peak memory | {} MB |", verified.peak_bytes / MB);
     println!(
-        "| resume with {} staged: first new byte after | {:.0} ms |",
+        "| resume with {} here: first new byte after | {:.0} ms |",
         gigabytes(half.written),
         resume.seconds * 1e3
     );
