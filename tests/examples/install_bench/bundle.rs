@@ -215,7 +215,7 @@ impl Shard {
         }
     }
 
-    /// SplitMix64: the n-th word is a function of n.
+    /// `SplitMix64`: the n-th word is a function of n.
     fn word(&self, nth: u64) -> u64 {
         let mut word = (self.seed << 48)
             .wrapping_add(nth)

@@ -29,10 +29,15 @@ fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match arguments.as_slice() {
-        ["--child", "ingest", source, root] => child_ingest(source.into(), root.into()),
-        ["--child", "half", source, root] => child_half(source.into(), root.into()),
-        ["--child", "resume", source, root] => child_resume(source.into(), root.into()),
-        ["--child", "verify", source, _] => child_verify(source.into()),
+        ["--child", what, source, root] => {
+            let (source, root) = (Utf8Path::new(source), Utf8Path::new(root));
+            match *what {
+                "ingest" => child_ingest(source, root),
+                "half" => child_half(source, root),
+                "resume" => child_resume(source, root),
+                _ => child_verify(source),
+            }
+        }
         [folder, rest @ ..] => {
             let number =
                 |at: usize, or: u64| rest.get(at).map_or(or, |n| n.parse().expect("a number"));
@@ -118,7 +123,7 @@ fn bench(folder: &Utf8Path, bytes: u64, rounds: u64) {
     println!("| ingest: peak memory | {} MB |", last.peak_bytes / MB);
     println!("| verify: peak memory | {} MB |", verified.peak_bytes / MB);
     println!(
-        "| resume with {} staged: first new byte after | {:.0} ms |",
+        "| resume with {} here: first new byte after | {:.0} ms |",
         gigabytes(half.written),
         resume.seconds * 1e3
     );
@@ -180,10 +185,10 @@ fn host(root: &Utf8Path) -> Host {
     }
 }
 
-fn child_ingest(source: Utf8PathBuf, root: Utf8PathBuf) {
-    let medium = MediaFolder::open(&source).unwrap();
+fn child_ingest(source: &Utf8Path, root: &Utf8Path) {
+    let medium = MediaFolder::open(source).unwrap();
     let media: [&dyn Media; 1] = [&medium];
-    let (bundle, host) = (bundle::verified(&media), host(&root));
+    let (bundle, host) = (bundle::verified(&media), host(root));
     let started = Instant::now();
     let done = host
         .store
@@ -193,10 +198,10 @@ fn child_ingest(source: Utf8PathBuf, root: Utf8PathBuf) {
 }
 
 /// Every other part, as if the others lay on another stick.
-fn child_half(source: Utf8PathBuf, root: Utf8PathBuf) {
-    let medium = EveryOther(MediaFolder::open(&source).unwrap());
+fn child_half(source: &Utf8Path, root: &Utf8Path) {
+    let medium = EveryOther(MediaFolder::open(source).unwrap());
     let media: [&dyn Media; 1] = [&medium];
-    let (bundle, host) = (bundle::verified(&media), host(&root));
+    let (bundle, host) = (bundle::verified(&media), host(root));
     let started = Instant::now();
     let (done, missing) = host
         .store
@@ -207,11 +212,11 @@ fn child_half(source: Utf8PathBuf, root: Utf8PathBuf) {
 }
 
 /// Up to the first new byte, and then no further.
-fn child_resume(source: Utf8PathBuf, root: Utf8PathBuf) {
+fn child_resume(source: &Utf8Path, root: &Utf8Path) {
     let started = Instant::now();
-    let medium = MediaFolder::open(&source).unwrap();
+    let medium = MediaFolder::open(source).unwrap();
     let media: [&dyn Media; 1] = [&medium];
-    let (bundle, host) = (bundle::verified(&media), host(&root));
+    let (bundle, host) = (bundle::verified(&media), host(root));
     host.store
         .ingest(&host.lock, &host.db, &bundle, &media, &mut |event| {
             if let Progress::Read(1..) = event {
@@ -222,8 +227,8 @@ fn child_resume(source: Utf8PathBuf, root: Utf8PathBuf) {
         .unwrap();
 }
 
-fn child_verify(source: Utf8PathBuf) {
-    let medium = MediaFolder::open(&source).unwrap();
+fn child_verify(source: &Utf8Path) {
+    let medium = MediaFolder::open(source).unwrap();
     let media: [&dyn Media; 1] = [&medium];
     let bundle = bundle::verified(&media);
     let started = Instant::now();

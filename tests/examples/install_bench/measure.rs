@@ -115,7 +115,11 @@ pub(crate) fn object_files(stick: &Utf8Path) -> Vec<(Utf8PathBuf, u64)> {
         let bundles = stick.join("MAAS").read_dir_utf8().unwrap();
         for bundle in bundles {
             let folder = bundle.unwrap().path().join(kind).join("sha256");
-            for file in folder.read_dir_utf8().unwrap() {
+            // A small bundle has no parts.
+            let Ok(entries) = folder.read_dir_utf8() else {
+                continue;
+            };
+            for file in entries {
                 let path = file.unwrap().into_path();
                 let size = path.metadata().unwrap().len();
                 files.push((path, size));

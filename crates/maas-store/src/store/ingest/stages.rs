@@ -8,7 +8,7 @@ use std::{
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
-        mpsc::{Receiver, Sender, channel},
+        mpsc::{Receiver, Sender, SyncSender, channel, sync_channel},
     },
     thread::Scope,
 };
@@ -26,6 +26,10 @@ use crate::{Disk, StoreError};
 /// 64 MiB: so much may be dirty before it is asked to go to the disk. A gigabyte at once would make
 /// forcing it a wait of seconds, in which nothing is read.
 const WRITE_BACK: u64 = 64 << 20;
+
+/// Files that wait to be forced to the disk, each of them open: thousands of small blobs may lie on a
+/// volume, and a process may have 1,024 files open.
+const UNFORCED: usize = 16;
 
 /// What the reader hands to each stage.
 #[derive(Debug, Clone)]
@@ -54,8 +58,8 @@ pub(super) fn spawn<'scope>(
 ) {
     let ((to_writer, bytes), (to_parts, part_bytes), (to_whole, whole_bytes)) =
         (channel(), channel(), channel());
-    let ((written, writings), (digest, digests), (passed, passings)) =
-        (channel(), channel(), channel());
+    let ((digest, digests), (passed, passings)) = (channel(), channel());
+    let (written, writings) = sync_channel(UNFORCED);
     let (settle, settled) = channel();
     let ended = Ended(events.clone());
     let settler = Settler {
@@ -122,7 +126,7 @@ struct Written {
 fn write(
     items: &[Item<'_>],
     bytes: &Receiver<Fed>,
-    written: &Sender<Written>,
+    written: &SyncSender<Written>,
 ) -> Result<(), StoreError> {
     let mut open: Option<Written> = None;
     let mut dirty = 0..0_u64;

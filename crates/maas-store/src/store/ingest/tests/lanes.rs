@@ -3,7 +3,7 @@
 use std::{
     io::{self, Read},
     sync::{
-        Mutex,
+        Arc, Mutex,
         atomic::AtomicUsize,
         mpsc::{Receiver, Sender, channel},
     },
@@ -13,6 +13,7 @@ use std::{
 use maas_bundle::{Entry, MediaError, MediaFile};
 
 use super::*;
+use crate::Effect;
 
 /// Not a pace but an end: a run that reads one volume after the other would wait for ever.
 const LONG: Duration = Duration::from_mins(1);
@@ -130,34 +131,59 @@ impl Read for Broken<'_> {
     }
 }
 
-#[test]
-fn an_error_in_one_lane_stops_the_others() {
-    const FILES: u16 = 3_000;
+/// A blob on the first volume, and the others on the second.
+fn many_small_blobs(count: u16) -> Bundle {
     let id = "acme-1".parse().unwrap();
     let mut volumes = vec![MemoryMedia::new("stick-1"), MemoryMedia::new("stick-2")];
     let mut blobs = Vec::new();
-    for number in 0..FILES {
+    for number in 0..count {
         let bytes = number.to_le_bytes().to_vec();
         let digest = digest_of(&bytes);
         let path = MediaPath::blob(&id, &digest).to_string();
         let volume = &mut volumes[usize::from(number > 0)];
         volume.files.insert(path, Content::from(bytes.clone()));
-        let (size, parts) = (bytes.len() as u64, Vec::new());
-        blobs.push((
-            Blob {
-                digest,
-                size,
-                parts,
-            },
-            bytes,
-        ));
+        let blob = Blob {
+            digest,
+            size: bytes.len() as u64,
+            parts: Vec::new(),
+        };
+        blobs.push((blob, bytes));
     }
-    let (host, binary) = (host(), blobs[0].0.digest);
-    let bundle = Bundle {
+    Bundle {
+        binary: blobs[0].0.digest,
         blobs,
         volumes,
-        binary,
-    };
+    }
+}
+
+#[test]
+fn many_small_blobs_do_not_take_as_many_open_files() {
+    let (host, bundle) = (host(), many_small_blobs(200));
+    let most = Arc::new(AtomicUsize::new(0));
+    let (seen, staging) = (Arc::clone(&most), host.layout.staging());
+    let disk = Disk::watched(move |effect| {
+        if matches!(effect, Effect::Create(_)) {
+            let files = fs_err::read_dir("/proc/self/fd")?.flatten();
+            let ours = files.filter(|file| {
+                let to = fs_err::read_link(file.path());
+                to.is_ok_and(|to| to.starts_with(&staging))
+            });
+            seen.fetch_max(ours.count(), Ordering::SeqCst);
+        }
+        Ok(())
+    });
+    bundle.ingest(&host, disk).unwrap();
+    assert_eq!(host.store().len(), 200);
+    // Two lanes, each with those that wait, one being written, one being forced, and the one that
+    // goes into the store.
+    let most = most.load(Ordering::SeqCst);
+    assert!(most <= 2 * (16 + 2) + 1, "{most} files were open");
+}
+
+#[test]
+fn an_error_in_one_lane_stops_the_others() {
+    const FILES: u16 = 3_000;
+    let (host, bundle) = (host(), many_small_blobs(FILES));
     let (tell, failed) = channel();
     let media = [
         Pair::Fails(&bundle.volumes[0], tell),
