@@ -217,3 +217,119 @@ fn what_was_removed_is_named_exactly() {
     assert_eq!(lost.code, Some(2));
     assert!(lost.stderr.contains("--previous"), "{}", lost.stderr);
 }
+
+#[test]
+fn keys_of_roots_stay_in_the_safe_while_a_release_key_signs() {
+    let site = Site::new().with_keys().with_recipe(1).with_small_binary();
+    std::fs::remove_file(site.path("1.root.json")).unwrap();
+    let init = ["trust", "root", "init", "--threshold", "2"];
+    let keys = ["--key", "ana.key.pub", "--key", "bo.key.pub"];
+    let releases = ["--release-key", "cy.key.pub", "--release-threshold", "1"];
+    let words = site
+        .run(&[&init[..], &keys, &releases].concat())
+        .ok()
+        .stderr;
+    assert!(
+        words.contains("2 of 2 keys must sign roots, 1 of 1 keys releases"),
+        "{words}"
+    );
+    for who in ["ana.key", "bo.key"] {
+        site.run(&["trust", "root", "sign", "1.root.json", "--key", who])
+            .ok();
+    }
+    site.run(&["bundle", "build", "recipe.toml", "--out", "bundle"])
+        .ok();
+    site.trust();
+    site.configure("load=0s");
+    // Who may sign roots may not release.
+    site.sign("bundle", "ana").ok();
+    let refused = site.host(&["bundle", "verify", "bundle"]);
+    assert_eq!(refused.code, Some(20), "{}", refused.stderr);
+    site.sign("bundle", "cy").ok();
+    site.host(&["install", "--media", "bundle"]).ok();
+
+    // The release key is replaced by the two of the safe, and the host follows.
+    let rotate = ["trust", "root", "rotate", "1.root.json", "--threshold", "2"];
+    site.run(&[
+        "key",
+        "gen",
+        "--out",
+        "dee.key",
+        "--unsafe-without-passphrase",
+    ])
+    .ok();
+    let releases = ["--release-key", "dee.key.pub", "--release-threshold", "1"];
+    site.run(&[&rotate[..], &keys, &releases].concat()).ok();
+    for who in ["ana.key", "bo.key"] {
+        site.run(&["trust", "root", "sign", "2.root.json", "--key", who])
+            .ok();
+    }
+    site.recipe(2);
+    site.run(&["bundle", "build", "recipe.toml", "--out", "second"])
+        .ok();
+    assert_eq!(
+        site.sign("second", "cy").code,
+        Some(0),
+        "cy may sign what root 1 lists"
+    );
+    let refused = site.host(&["install", "--media", "second"]);
+    assert_eq!(refused.code, Some(20), "{}", refused.stderr);
+    site.run(&["bundle", "build", "recipe.toml", "--out", "third"])
+        .ok();
+    site.sign("third", "dee").ok();
+    site.host(&["install", "--media", "third"]).ok();
+}
+
+#[test]
+fn when_too_many_keys_are_lost_a_host_is_told_anew_and_keeps_its_floor() {
+    let site = Site::new().with_keys().with_recipe(7).with_small_binary();
+    site.build("before");
+    site.trust();
+    site.configure("load=0s");
+    site.host(&["install", "--media", "before"]).ok();
+    // Ana's and bo's keys burn. Cy alone cannot make a root that the host follows to.
+    std::fs::create_dir(site.path("new")).unwrap();
+    for who in ["eva", "flo"] {
+        let key = format!("{who}.key");
+        site.run(&["key", "gen", "--out", &key, "--unsafe-without-passphrase"])
+            .ok();
+    }
+    let root = "new/1.root.json";
+    let init = ["trust", "root", "init", "--threshold", "2", "--out", root];
+    let keys = ["--key", "eva.key.pub", "--key", "flo.key.pub"];
+    site.run(&[&init[..], &keys].concat()).ok();
+    for who in ["eva.key", "flo.key"] {
+        site.run(&["trust", "root", "sign", root, "--key", who])
+            .ok();
+    }
+    let build = |epoch: u64, folder: &str| {
+        site.recipe(epoch);
+        let words = [
+            "bundle",
+            "build",
+            "recipe.toml",
+            "--out",
+            folder,
+            "--trust-root",
+            root,
+        ];
+        site.run(&words).ok();
+        for who in ["eva", "flo"] {
+            site.sign(folder, who).ok();
+        }
+    };
+    build(8, "after");
+    let refused = site.host(&["install", "--media", "after"]);
+    assert_eq!(refused.code, Some(20), "{}", refused.stderr);
+    let shown = site.run(&["trust", "show", root, "--json"]).ok().json();
+    let fingerprint = shown["fingerprint"].as_str().unwrap();
+    let replace = ["trust", "replace", root, "--reason", "fire in the safe"];
+    let wrong = site.host(&[&replace[..], &["--fingerprint", &"ab".repeat(32)]].concat());
+    assert_eq!(wrong.code, Some(20), "{}", wrong.stderr);
+    site.host(&[&replace[..], &["--fingerprint", fingerprint]].concat())
+        .ok();
+    site.host(&["install", "--media", "after"]).ok();
+    build(6, "older");
+    let older = site.host(&["install", "--media", "older"]);
+    assert_eq!(older.code, Some(22), "the floor stays: {}", older.stderr);
+}

@@ -16,6 +16,8 @@ boot=$PWD/tests/scripts/vm/boot.sh
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work"
+strip -o maas-appliance "$appliance"
+appliance=$work/maas-appliance
 
 # === A bundle whose weights are in two parts ===
 for who in ana bo; do "$appliance" key gen --out $who.key --unsafe-without-passphrase 2>/dev/null; done
@@ -84,7 +86,7 @@ fat three three.img MAAS3
 case $with_part in two) exfat damaged damaged.img MAASBAD ;; *) fat damaged damaged.img MAASBAD ;; esac
 "$appliance" bundle copy release-1 --to whole 2>/dev/null
 xorriso -as mkisofs -quiet -R -J -V MAASCD -o disc.iso whole 2>/dev/null
-truncate -s 1300M ext4.img && mke2fs -q -t ext4 -L MAASEXT -d whole -F ext4.img
+truncate -s 1500M ext4.img && mke2fs -q -t ext4 -L MAASEXT -d whole -F ext4.img
 
 # A delta for a host that has release 1: what it has is known here, so its inventory can be.
 printf '{"max_position_embeddings": 1024}\n' >model/config.json

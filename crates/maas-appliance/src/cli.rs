@@ -11,8 +11,8 @@ use clap::{Args, Parser, Subcommand};
 
 pub(crate) use connected::{
     BuildArgs, BundleCommand, CopyArgs, ElsewhereArgs, FetchCommand, FetchImageArgs,
-    FetchModelArgs, KeyAlgorithm, KeyCommand, NextRootArgs, PassphraseArgs, TrustCommand,
-    TrustRootCommand, VerifyArgs, WireArgs,
+    FetchModelArgs, KeyAlgorithm, KeyCommand, NextRootArgs, PassphraseArgs, ReleaseSignersArgs,
+    TrustCommand, TrustRootCommand, VerifyArgs, WireArgs,
 };
 pub(crate) use people::{KeysCommand, TeamCommand, TeamLimits, UsageArgs, UsageBy};
 pub(crate) use services::{QuickstartArgs, QuickstartEngine};

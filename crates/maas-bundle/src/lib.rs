@@ -72,7 +72,7 @@ pub use source::{Source, SourceEntry, SourceError, SourceFile, SourceKind};
 pub use trust::{Expired, Floors, Trust, TrustError};
 pub use tuf::{
     Client, Fingerprint, FingerprintError, Handover, MetaFile, Renewal, Role, RoleStatus,
-    RootError, RootFile, SignError, TargetFile, TrustedRoot,
+    RootError, RootFile, RootSigners, SignError, Signers, TargetFile, TrustedRoot,
 };
 pub use verified::{AcceptedExpired, Bundle, Verified};
 pub use verify::{bundles_on, verify_metadata};

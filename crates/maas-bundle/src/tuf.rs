@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 pub use client::{Client, Renewal};
 pub use fingerprint::{Fingerprint, FingerprintError};
 pub(crate) use root::whole_seconds;
-pub use root::{Handover, RootError, RootFile, TrustedRoot};
+pub use root::{Handover, RootError, RootFile, RootSigners, Signers, TrustedRoot};
 pub(crate) use schema::{FileLength, Root, Snapshot, Targets, Timestamp};
 pub use schema::{MetaFile, TargetFile};
 pub(crate) use signed::{Payload, Reading, Signed};

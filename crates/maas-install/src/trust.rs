@@ -54,6 +54,25 @@ pub fn add(
     })
 }
 
+/// Trusts a root instead of all that were trusted, if it has the fingerprint that a person has compared:
+/// the way out when fewer keys are left than must sign a next root. It is a first trust once more, and as
+/// good as that comparison. The floors of epoch and time stay.
+pub fn replace(
+    lock: &Lock,
+    db: &TrustDb,
+    root: &[u8],
+    expected: &Fingerprint,
+    name: &str,
+    now: Timestamp,
+) -> Result<(), InstallError> {
+    let stored = StoredRoot {
+        root: TrustedRoot::pin(root, expected)?,
+        name: name.to_owned(),
+        added: now,
+    };
+    Ok(db.replace_roots(lock, &stored)?)
+}
+
 /// Every trusted root, oldest first.
 pub fn list(db: &TrustDb) -> Result<Vec<RootLine>, InstallError> {
     let roots = db.roots()?;

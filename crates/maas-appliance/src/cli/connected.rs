@@ -63,6 +63,21 @@ pub(crate) enum TrustCommand {
         #[command(flatten)]
         json: JsonArg,
     },
+    /// Trust another root instead of those that this host trusts: when too many keys were lost to
+    /// follow. What was installed stays the floor
+    Replace {
+        /// The `N.root.json` of the new chain
+        #[arg(value_name = "ROOT")]
+        file: Utf8PathBuf,
+        /// The fingerprint that the sender told you (asked for on a terminal otherwise)
+        #[arg(long, value_name = "HEX")]
+        fingerprint: Option<String>,
+        /// Why; it is kept with the root
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
+        #[command(flatten)]
+        json: JsonArg,
+    },
     /// List the roots that this host trusts
     List(JsonArg),
     /// Show a root: fingerprint, keys and thresholds
@@ -86,6 +101,8 @@ pub(crate) enum TrustRootCommand {
         /// A public key (`….pub`); several
         #[arg(long = "key", value_name = "FILE", required = true)]
         keys: Vec<Utf8PathBuf>,
+        #[command(flatten)]
+        releases: ReleaseSignersArgs,
         /// Where the root file goes
         #[arg(long, value_name = "FILE", default_value = "1.root.json")]
         out: Utf8PathBuf,
@@ -102,6 +119,8 @@ pub(crate) enum TrustRootCommand {
         #[arg(long = "key", value_name = "FILE", required = true)]
         keys: Vec<Utf8PathBuf>,
         #[command(flatten)]
+        releases: ReleaseSignersArgs,
+        #[command(flatten)]
         next: NextRootArgs,
     },
     /// Make the root after this one, with these keys beside its own
@@ -115,6 +134,9 @@ pub(crate) enum TrustRootCommand {
         /// How many keys must sign from then on; as many as today when left out
         #[arg(long, value_name = "N")]
         threshold: Option<u32>,
+        /// Change who signs releases, and not who signs roots
+        #[arg(long)]
+        releases: bool,
         #[command(flatten)]
         next: NextRootArgs,
     },
@@ -129,6 +151,9 @@ pub(crate) enum TrustRootCommand {
         /// How many keys must sign from then on; as many as today when left out
         #[arg(long, value_name = "N")]
         threshold: Option<u32>,
+        /// Change who signs releases, and not who signs roots
+        #[arg(long)]
+        releases: bool,
         #[command(flatten)]
         next: NextRootArgs,
     },
@@ -167,6 +192,21 @@ pub(crate) struct ElsewhereArgs {
     /// The folder with the signatures, as `ROLE-VERSION.sig`
     #[arg(long, value_name = "DIR", requires = "public")]
     pub(crate) signatures: Option<Utf8PathBuf>,
+}
+
+/// Keys of their own for releases, so that those of roots can stay in a safe.
+#[derive(Debug, Args)]
+pub(crate) struct ReleaseSignersArgs {
+    /// A public key that signs releases; several. The keys of roots do when left out
+    #[arg(
+        long = "release-key",
+        value_name = "FILE",
+        requires = "release_threshold"
+    )]
+    pub(crate) release_keys: Vec<Utf8PathBuf>,
+    /// How many of them must sign
+    #[arg(long, value_name = "N", requires = "release_keys")]
+    pub(crate) release_threshold: Option<u32>,
 }
 
 /// Where a new root goes.

@@ -28,6 +28,18 @@ pub(super) fn run(command: TrustCommand, layout: &Layout) -> CommandResult {
             name,
             json,
         } => add(layout, &file, fingerprint.as_deref(), &name, json.format()),
+        TrustCommand::Replace {
+            file,
+            fingerprint,
+            reason,
+            json,
+        } => replace(
+            layout,
+            &file,
+            fingerprint.as_deref(),
+            &reason,
+            json.format(),
+        ),
         TrustCommand::List(json) => list(layout, json.format()),
         TrustCommand::Show { file, json } => show(layout, file.as_deref(), json.format()),
     }
@@ -42,12 +54,7 @@ fn add(
 ) -> CommandResult {
     let bytes = fs_err::read(file)?;
     let found = RootFile::parse(&bytes)?;
-    let expected = match fingerprint {
-        Some(text) => {
-            Fingerprint::from_str(text).map_err(|e| CommandError::usage(e.to_string()))?
-        }
-        None => ask(&found)?,
-    };
+    let expected = expected(&found, fingerprint)?;
     let lock = Lock::acquire(layout, &install::holder("trust add"))?;
     let db = TrustDb::open(&lock)?;
     maas_install::trust::add(&lock, &db, &bytes, &expected, name, clock::now())?;
@@ -60,6 +67,41 @@ fn add(
         )),
     }
     Ok(Exit::Done)
+}
+
+fn replace(
+    layout: &Layout,
+    file: &Utf8Path,
+    fingerprint: Option<&str>,
+    reason: &str,
+    format: Format,
+) -> CommandResult {
+    let bytes = fs_err::read(file)?;
+    let found = RootFile::parse(&bytes)?;
+    let expected = expected(&found, fingerprint)?;
+    let lock = Lock::acquire(layout, &install::holder("trust replace"))?;
+    let db = TrustDb::open(&lock)?;
+    let name = format!("replaced what was trusted: {reason}");
+    maas_install::trust::replace(&lock, &db, &bytes, &expected, &name, clock::now())?;
+    let view = RootView::of(&found);
+    match format {
+        Format::Json => output::json(&view)?,
+        Format::Text => output::data(&format!(
+            "This host trusts this root from now on, and none of those before. Nothing older than epoch {} is \
+             installed, as ever.\n{}",
+            db.floors()?.epoch,
+            view.text()
+        )),
+    }
+    Ok(Exit::Done)
+}
+
+/// The fingerprint that was given, or confirmed at the terminal.
+fn expected(root: &RootFile, given: Option<&str>) -> Result<Fingerprint, CommandError> {
+    match given {
+        Some(text) => Fingerprint::from_str(text).map_err(|e| CommandError::usage(e.to_string())),
+        None => ask(root),
+    }
 }
 
 /// Shows the fingerprint and has it confirmed. Off a terminal nobody can, so nothing is trusted.

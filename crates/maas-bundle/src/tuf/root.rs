@@ -6,7 +6,10 @@ use std::{collections::BTreeSet, num::NonZeroU32};
 use jiff::{SignedDuration, Timestamp};
 use maas_types::Exit;
 
-use super::{Fingerprint, HIGHEST_VERSION, Reading, Role, RoleStatus, Root, SignError, Signed};
+use super::{
+    Fingerprint, HIGHEST_VERSION, Reading, Role, RoleStatus, Root, SignError, Signed,
+    schema::RoleKeys,
+};
 use crate::{PublicKey, Signer, SignerId, TrustError, digest_of};
 
 /// Roots outlive releases: a host that was in a cupboard for years must still find its way
@@ -66,6 +69,59 @@ impl RootError {
     }
 }
 
+/// Some keys, and how many of them must sign.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Signers {
+    /// The keys.
+    pub keys: Vec<PublicKey>,
+    /// How many of them.
+    pub threshold: u32,
+}
+
+/// Who signs what. The keys of roots can stay in a safe while those of releases are at hand.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RootSigners {
+    /// The role `root`.
+    pub root: Signers,
+    /// The roles `targets`, `snapshot` and `timestamp`.
+    pub releases: Signers,
+}
+
+impl Signers {
+    fn checked(&self) -> Result<NonZeroU32, RootError> {
+        let Self { keys, threshold } = self;
+        let mut seen = BTreeSet::new();
+        if let Some(twice) = keys.iter().find(|key| !seen.insert(key.id())) {
+            return Err(RootError::DuplicateKey { key: twice.id() });
+        }
+        NonZeroU32::new(*threshold)
+            .filter(|t| u64::from(t.get()) <= keys.len() as u64)
+            .ok_or(RootError::Threshold {
+                threshold: *threshold,
+                keys: keys.len(),
+            })
+    }
+}
+
+impl RootSigners {
+    /// The same people for roots and for releases.
+    pub fn same(keys: &[PublicKey], threshold: u32) -> Self {
+        let signers = Signers {
+            keys: keys.to_vec(),
+            threshold,
+        };
+        Self {
+            root: signers.clone(),
+            releases: signers,
+        }
+    }
+
+    /// Whether roots and releases have the same signers.
+    pub fn are_the_same(&self) -> bool {
+        self.root == self.releases
+    }
+}
+
 // === impl Handover ===
 
 impl Handover {
@@ -80,7 +136,12 @@ impl Handover {
 impl RootFile {
     /// Makes root 1: `threshold` of these keys must sign each of the four roles. Nobody has yet.
     pub fn init(keys: &[PublicKey], threshold: u32, now: Timestamp) -> Result<Self, RootError> {
-        Self::with_version(keys, threshold, now, 1)
+        Self::init_for(&RootSigners::same(keys, threshold), now)
+    }
+
+    /// Makes root 1, with keys of their own for roots and for releases.
+    pub fn init_for(signers: &RootSigners, now: Timestamp) -> Result<Self, RootError> {
+        Self::with_version(signers, now, 1)
     }
 
     /// Makes the root after this one, with other keys or another threshold. It must be signed by a
@@ -91,34 +152,50 @@ impl RootFile {
         threshold: u32,
         now: Timestamp,
     ) -> Result<Self, RootError> {
+        self.rotate_to(&RootSigners::same(keys, threshold), now)
+    }
+
+    /// The same, with keys of their own for roots and for releases.
+    pub fn rotate_to(&self, signers: &RootSigners, now: Timestamp) -> Result<Self, RootError> {
         let version = self.version() + 1;
         if version > HIGHEST_VERSION {
             return Err(RootError::LastVersion {
                 version: version - 1,
             });
         }
-        Self::with_version(keys, threshold, now, version)
+        Self::with_version(signers, now, version)
     }
 
     fn with_version(
-        keys: &[PublicKey],
-        threshold: u32,
+        signers: &RootSigners,
         now: Timestamp,
         version: u64,
     ) -> Result<Self, RootError> {
-        let mut seen = BTreeSet::new();
-        if let Some(twice) = keys.iter().find(|key| !seen.insert(key.id())) {
-            return Err(RootError::DuplicateKey { key: twice.id() });
-        }
-        let possible =
-            NonZeroU32::new(threshold).filter(|t| u64::from(t.get()) <= keys.len() as u64);
-        let need = possible.ok_or(RootError::Threshold {
-            threshold,
-            keys: keys.len(),
-        })?;
         let expires = whole_seconds(now).saturating_add(ROOT_LIFETIME);
-        let root = Root::new(keys, need, version, expires.unwrap_or(Timestamp::MAX));
+        let root = Root::new(
+            (&signers.root.keys, signers.root.checked()?),
+            (&signers.releases.keys, signers.releases.checked()?),
+            version,
+            expires.unwrap_or(Timestamp::MAX),
+        );
         Ok(Self(Signed::new(root)))
+    }
+
+    /// Who signs roots, and who releases.
+    pub fn signers(&self) -> RootSigners {
+        let root = &self.0.signed;
+        let of = |role| {
+            let RoleKeys { keyids, threshold } = root.keys_of(role);
+            let listed = root.keys().filter(|key| keyids.contains(&key.id()));
+            Signers {
+                keys: listed.collect(),
+                threshold: threshold.get(),
+            }
+        };
+        RootSigners {
+            root: of(Role::Root),
+            releases: of(Role::Targets),
+        }
     }
 
     /// Parses a `root.json`. Checks its form, and no signature.

@@ -2,7 +2,10 @@
 //! alphabetical order, which is the order of our files; that they have no other members follows from
 //! their one rendering ([`Reading::Bundle`]).
 
-use std::{collections::BTreeMap, num::NonZeroU32};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    num::NonZeroU32,
+};
 
 use aws_lc_rs::digest::{SHA512, digest};
 use jiff::Timestamp as Instant;
@@ -116,28 +119,34 @@ pub(crate) struct FileLength {
 // === impl Root ===
 
 impl Root {
-    /// Every role gets all of the keys and the same threshold.
+    /// One list of keys for roots, one for releases; each with its threshold. They may be the same.
     pub(crate) fn new(
-        keys: &[PublicKey],
-        threshold: NonZeroU32,
+        root: (&[PublicKey], NonZeroU32),
+        releases: (&[PublicKey], NonZeroU32),
         version: u64,
         expires: Instant,
     ) -> Self {
-        let objects: BTreeMap<_, _> = keys
+        let objects: BTreeMap<_, _> = root
+            .0
             .iter()
+            .chain(releases.0)
             .map(|key| (key.id(), KeyObject::from(key)))
             .collect();
-        let role = RoleKeys {
-            keyids: objects.keys().copied().collect(),
-            threshold,
+        let role_of = |(keys, threshold): (&[PublicKey], NonZeroU32)| {
+            let ids: BTreeSet<_> = keys.iter().map(PublicKey::id).collect();
+            RoleKeys {
+                keyids: ids.into_iter().collect(),
+                threshold,
+            }
         };
+        let (root, role) = (role_of(root), role_of(releases));
         Self {
             role: Role::Root,
             consistent_snapshot: true,
             expires,
             keys: objects,
             roles: Roles {
-                root: role.clone(),
+                root,
                 snapshot: role.clone(),
                 targets: role.clone(),
                 timestamp: role,

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use maas_bundle::{Floors, TrustedRoot};
-use rusqlite::{OptionalExtension as _, Row, params};
+use rusqlite::{OptionalExtension as _, Row, Transaction, params};
 
 use super::{TrustDb, column};
 use crate::{ConflictingRoot, Lock, StoreError};
@@ -84,25 +84,40 @@ impl TrustDb {
         }
         self.commit(lock.disk(), "trusted roots", |transaction| {
             for root in new {
-                transaction
-                    .execute(
-                        "INSERT INTO root (version, name, fingerprint, bytes, added)
-                         VALUES (?1, ?2, ?3, ?4, ?5)",
-                        params![
-                            column(root.root.version(), "root version")?,
-                            root.name,
-                            root.root.fingerprint().digest().as_bytes(),
-                            root.root.bytes(),
-                            root.added.to_string(),
-                        ],
-                    )
-                    .map_err(self.failed("add a trusted root"))?;
+                self.insert(transaction, root)?;
             }
             match recovered {
                 Some(floors) => self.restart_floors(transaction, floors),
                 None => Ok(()),
             }
         })
+    }
+
+    /// Forgets every trusted root and stores this one, which a person has compared. Floors stay.
+    pub fn replace_roots(&self, lock: &Lock, root: &StoredRoot) -> Result<(), StoreError> {
+        self.commit(lock.disk(), "another trusted root", |transaction| {
+            transaction
+                .execute("DELETE FROM root", [])
+                .map_err(self.failed("forget the trusted roots"))?;
+            self.insert(transaction, root)
+        })
+    }
+
+    fn insert(&self, transaction: &Transaction<'_>, root: &StoredRoot) -> Result<(), StoreError> {
+        transaction
+            .execute(
+                "INSERT INTO root (version, name, fingerprint, bytes, added)
+                 VALUES (?1, ?2, ?3, ?4, ?5)",
+                params![
+                    column(root.root.version(), "root version")?,
+                    root.name,
+                    root.root.fingerprint().digest().as_bytes(),
+                    root.root.bytes(),
+                    root.added.to_string(),
+                ],
+            )
+            .map_err(self.failed("add a trusted root"))?;
+        Ok(())
     }
 
     fn stored(&self, row: RawRoot) -> Result<StoredRoot, StoreError> {

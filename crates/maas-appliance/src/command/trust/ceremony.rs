@@ -4,12 +4,12 @@
 //! nothing here makes a host trust it.
 
 use camino::{Utf8Path, Utf8PathBuf};
-use maas_bundle::{PublicKey, RootFile, Signer};
+use maas_bundle::{PublicKey, RootFile, RootSigners, Signer, Signers};
 use maas_types::Exit;
 
 use super::RootView;
 use crate::{
-    cli::{NextRootArgs, TrustRootCommand},
+    cli::{NextRootArgs, ReleaseSignersArgs, TrustRootCommand},
     clock,
     command::{
         bundle::text::signed,
@@ -29,36 +29,55 @@ pub(super) fn run(command: TrustRootCommand) -> CommandResult {
         TrustRootCommand::Init {
             threshold,
             keys,
+            releases,
             out,
         } => {
-            let root = RootFile::init(&publics(&keys)?, threshold, clock::now())?;
-            create(&root, &out, None)
+            let signers = signers(&keys, threshold, &releases)?;
+            create(&RootFile::init_for(&signers, clock::now())?, &out, None)
         }
         TrustRootCommand::Rotate {
             root,
             threshold,
             keys,
+            releases,
             next,
-        } => follow(&root, &publics(&keys)?, threshold, next),
+        } => follow(&root, &signers(&keys, threshold, &releases)?, next),
         TrustRootCommand::AddKey {
             root,
             keys,
             threshold,
+            releases,
             next,
         } => {
-            let old = open(&root)?;
-            let keys = [old.keys(), publics(&keys)?].concat();
-            follow(&root, &keys, threshold.unwrap_or(old.threshold()), next)
+            let more = publics(&keys)?;
+            let change = |signers: &mut Signers| {
+                signers.keys.extend(&more);
+                signers.threshold = threshold.unwrap_or(signers.threshold);
+                Ok(())
+            };
+            follow(
+                &root,
+                &changed(&open(&root)?, releases.into(), change)?,
+                next,
+            )
         }
         TrustRootCommand::RemoveKey {
             root,
             keys,
             threshold,
+            releases,
             next,
         } => {
-            let old = open(&root)?;
-            let rest = without(&old, &keys)?;
-            follow(&root, &rest, threshold.unwrap_or(old.threshold()), next)
+            let change = |signers: &mut Signers| {
+                signers.keys = without(&signers.keys, &keys)?;
+                signers.threshold = threshold.unwrap_or(signers.threshold);
+                Ok(())
+            };
+            follow(
+                &root,
+                &changed(&open(&root)?, releases.into(), change)?,
+                next,
+            )
         }
         TrustRootCommand::Sign {
             root,
@@ -91,9 +110,61 @@ fn publics(files: &[Utf8PathBuf]) -> Result<Vec<PublicKey>, CommandError> {
     files.iter().map(|file| key::open_public(file)).collect()
 }
 
-/// The keys of a root but those that `ids` name.
-fn without(root: &RootFile, ids: &[String]) -> Result<Vec<PublicKey>, CommandError> {
-    let mut keys = root.keys();
+/// The keys of roots, and those of releases where they have their own.
+fn signers(
+    keys: &[Utf8PathBuf],
+    threshold: u32,
+    releases: &ReleaseSignersArgs,
+) -> Result<RootSigners, CommandError> {
+    let mut signers = RootSigners::same(&publics(keys)?, threshold);
+    if let Some(threshold) = releases.release_threshold {
+        signers.releases = Signers {
+            keys: publics(&releases.release_keys)?,
+            threshold,
+        };
+    }
+    Ok(signers)
+}
+
+/// Whose signers change.
+enum Whose {
+    /// Those of roots, and those of releases where they are the same.
+    Roots,
+    /// Those of releases only.
+    Releases,
+}
+
+impl From<bool> for Whose {
+    fn from(releases: bool) -> Self {
+        if releases {
+            Self::Releases
+        } else {
+            Self::Roots
+        }
+    }
+}
+
+/// The signers of a root after a change.
+fn changed(
+    root: &RootFile,
+    whose: Whose,
+    change: impl Fn(&mut Signers) -> Result<(), CommandError>,
+) -> Result<RootSigners, CommandError> {
+    let mut signers = root.signers();
+    match whose {
+        Whose::Releases => change(&mut signers.releases)?,
+        Whose::Roots if signers.are_the_same() => {
+            change(&mut signers.root)?;
+            signers.releases = signers.root.clone();
+        }
+        Whose::Roots => change(&mut signers.root)?,
+    }
+    Ok(signers)
+}
+
+/// These keys but those that `ids` name.
+fn without(keys: &[PublicKey], ids: &[String]) -> Result<Vec<PublicKey>, CommandError> {
+    let mut keys = keys.to_vec();
     for id in ids {
         let found: Vec<_> = keys
             .iter()
@@ -113,14 +184,9 @@ fn without(root: &RootFile, ids: &[String]) -> Result<Vec<PublicKey>, CommandErr
 }
 
 /// Makes the root after the one in `file`.
-fn follow(
-    file: &Utf8Path,
-    keys: &[PublicKey],
-    threshold: u32,
-    next: NextRootArgs,
-) -> CommandResult {
+fn follow(file: &Utf8Path, signers: &RootSigners, next: NextRootArgs) -> CommandResult {
     let old = open(file)?;
-    let new = old.rotate(keys, threshold, clock::now())?;
+    let new = old.rotate_to(signers, clock::now())?;
     let out = next
         .out
         .unwrap_or_else(|| file.with_file_name(format!("{}.root.json", new.version())));
@@ -134,11 +200,20 @@ fn create(root: &RootFile, out: &Utf8Path, previous: Option<&RootFile>) -> Comma
         )));
     }
     fs_err::write(out, root.bytes())?;
-    let (version, threshold) = (root.version(), root.threshold());
-    output::words(&format!(
-        "Root {version} in {out}: {threshold} of {} keys must sign.",
-        root.keys().len()
-    ));
+    let (version, signers) = (root.version(), root.signers());
+    let count = |signers: &Signers| format!("{} of {} keys", signers.threshold, signers.keys.len());
+    output::words(&if signers.are_the_same() {
+        format!(
+            "Root {version} in {out}: {} must sign.",
+            count(&signers.root)
+        )
+    } else {
+        format!(
+            "Root {version} in {out}: {} must sign roots, {} releases.",
+            count(&signers.root),
+            count(&signers.releases)
+        )
+    });
     output::words(&RootView::of(root).text());
     match previous {
         None => {
