@@ -8,7 +8,7 @@
 //! `exit.txt` before it is committed; the test only holds later versions to it. What is said beside the
 //! exit code may become better: `tests/e2e/snapshots/` has it.
 
-use std::{fs, os::unix::fs::symlink};
+use std::{fmt::Write as _, fs, os::unix::fs::symlink};
 
 use camino::Utf8Path;
 use maas_bundle::{Content, Media};
@@ -25,7 +25,7 @@ fn main() {
         }
         let exit = fs::read_to_string(folder.join("exit.txt")).unwrap();
         let exit = exit.trim();
-        listing += &format!("| `{}` | {} | {exit} |\n", attack.name, attack.what);
+        writeln!(listing, "| `{}` | {} | {exit} |", attack.name, attack.what).unwrap();
     }
     fs::write(
         bad.join("LISTING.md"),

@@ -1,21 +1,25 @@
 //! The command line: `DESIGN.md`'s verbs, as far as they exist.
 
-mod connected;
+mod bundle;
 mod people;
 mod services;
+mod trust;
 
 use std::ffi::OsString;
 
 use camino::Utf8PathBuf;
 use clap::{Args, Parser, Subcommand};
 
-pub(crate) use connected::{
-    BuildArgs, BundleCommand, CopyArgs, ElsewhereArgs, FetchCommand, FetchImageArgs,
-    FetchModelArgs, KeyAlgorithm, KeyCommand, NextRootArgs, PassphraseArgs, ReleaseSignersArgs,
-    TrustCommand, TrustRootCommand, VerifyArgs, WireArgs,
+pub(crate) use bundle::{
+    BuildArgs, BundleCommand, CopyArgs, FetchCommand, FetchImageArgs, FetchModelArgs, VerifyArgs,
+    WireArgs,
 };
 pub(crate) use people::{KeysCommand, TeamCommand, TeamLimits, UsageArgs, UsageBy};
 pub(crate) use services::{QuickstartArgs, QuickstartEngine};
+pub(crate) use trust::{
+    ElsewhereArgs, KeyAlgorithm, KeyCommand, NextRootArgs, PassphraseArgs, ReleaseSignersArgs,
+    TrustCommand, TrustRootCommand,
+};
 
 use crate::{output::Format, reference::Page};
 

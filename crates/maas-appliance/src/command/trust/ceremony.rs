@@ -127,6 +127,7 @@ fn signers(
 }
 
 /// Whose signers change.
+#[derive(Debug, Clone, Copy)]
 enum Whose {
     /// Those of roots, and those of releases where they are the same.
     Roots,
