@@ -1,17 +1,20 @@
 #!/bin/bash
 # Images as Debian's docker-registry serves them, fetched by maas-fetch, compared with what skopeo reads from
-# the same registry. Signatures are made up: what is tested is that they come along.
+# the same registry. The cosign signature of the index is a real one, made with openssl; it goes through a
+# bundle to a host, and a release that wants another signer is not built.
 #
 #   tests/scripts/real-registry.sh
 #
-# Needs docker-registry, podman, skopeo, curl and busybox (Debian: docker-registry podman skopeo curl
-# busybox-static), as root.
+# Needs docker-registry, podman, skopeo, curl, openssl and busybox (Debian: docker-registry podman skopeo
+# curl openssl busybox-static), as root.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 for tool in docker-registry podman skopeo curl busybox; do
     command -v "$tool" >/dev/null || { echo "$tool is missing: apt-get install docker-registry podman skopeo curl busybox-static" >&2; exit 2; }
 done
 cargo build --quiet -p maas-fetch --example fetch
+cargo build --quiet -p maas-appliance
+appliance=$PWD/target/debug/maas-appliance
 fetch=$(cargo metadata --no-deps --format-version 1 | sed -n 's/.*"target_directory":"\([^"]*\)".*/\1/p')/debug/examples/fetch
 work=$(mktemp -d)
 registry=
@@ -71,10 +74,15 @@ index=$(digest <index)
 
 # --- cosign's first form, for the index; its second, for the manifest, under the fallback tag ---
 printf '{"critical":{"identity":{"docker-reference":"test/bb"},"image":{"docker-manifest-digest":"sha256:%s"},"type":"cosign container image signature"},"optional":null}' "$index" >payload
+for who in cosign other; do
+    openssl genpkey -quiet -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out $who.key 2>/dev/null || openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out $who.key 2>/dev/null
+    openssl pkey -in $who.key -pubout -out $who.pub
+done
+signature=$(openssl dgst -sha256 -sign cosign.key payload | base64 -w0)
 printf '{}' >empty
 printf '{"mediaType":"application/vnd.dev.sigstore.bundle.v0.3+json"}' >bundle
-printf '{"schemaVersion":2,"mediaType":"%s","config":{"mediaType":"application/vnd.oci.image.config.v1+json",%s},"layers":[{"mediaType":"application/vnd.dev.cosign.simplesigning.v1+json",%s,"annotations":{"dev.cosignproject.cosign/signature":"bWFkZSB1cA=="}}]}' \
-    $manifest_type "$(blob empty)" "$(blob payload)" >simple
+printf '{"schemaVersion":2,"mediaType":"%s","config":{"mediaType":"application/vnd.oci.image.config.v1+json",%s},"layers":[{"mediaType":"application/vnd.dev.cosign.simplesigning.v1+json",%s,"annotations":{"dev.cosignproject.cosign/signature":"%s"}}]}' \
+    $manifest_type "$(blob empty)" "$(blob payload)" "$signature" >simple
 put "sha256-$index.sig" $manifest_type simple
 printf '{"schemaVersion":2,"mediaType":"%s","artifactType":"application/vnd.dev.sigstore.bundle.v0.3+json","config":{"mediaType":"application/vnd.oci.empty.v1+json",%s},"layers":[{"mediaType":"application/vnd.dev.sigstore.bundle.v0.3+json",%s}],"subject":{"mediaType":"%s","digest":"sha256:%s","size":%s}}' \
     $manifest_type "$(blob empty)" "$(blob bundle)" $manifest_type "$amd64" "$(raw amd64 | wc -c)" >carrier
@@ -113,6 +121,27 @@ same "the damaged layer alone comes again" "$(said downloaded | cut -d' ' -f1)" 
 same "and is whole" "$(digest <"$layer")" "$(basename "$layer")"
 "$fetch" image "$at/test/bb@sha256:$index" byd >said
 same "by digest it is the same image" "$(said manifest)" "sha256:$amd64"
+
+echo "-- through a bundle to a host"
+appliance() { "$appliance" "$@" 2>>appliance.log; }
+appliance bundle fetch image "$at/test/bb:1" --to image
+same "the command fetches what the library does" "$(digest <image/index.json)" "$(digest <out/index.json)"
+for who in ana bo; do appliance key gen --out $who.key --unsafe-without-passphrase; done
+appliance trust root init --threshold 2 --key ana.key.pub --key bo.key.pub >/dev/null
+for who in ana bo; do appliance trust root sign 1.root.json --key $who.key; done
+recipe() { printf 'bundle = "b"\nepoch = 1\nversion = "1"\nbinary = "/bin/busybox"\n[[image]]\nname = "bb"\nreference = "%s"\nsource = "image"\nsigner = "%s"\n' "$at/test/bb:1" $1 >recipe.toml; }
+built() { local code=0; appliance bundle build recipe.toml --out $1 || code=$?; echo $code; }
+recipe other.pub
+same "another signer is wanted: not built (20)" "$(built wrong)" 20
+recipe cosign.pub
+same "the signer of the registry's image is wanted: built" "$(built release)" 0
+for who in ana bo; do appliance bundle sign release --key $who.key; done
+fingerprint=$(appliance trust show 1.root.json --json | sed -n 's/.*"fingerprint": "\(.*\)",/\1/p')
+appliance --root host trust add 1.root.json --fingerprint "$fingerprint" >/dev/null
+appliance --root host bundle verify release >verified
+same "the host checks whose it is" "$(grep -c '^PASS maker      bb is signed by key ' verified)" 1
+same "and takes it" "$(appliance --root host install --media release >/dev/null; echo $?)" 0
+same "and shows what it is made of" "$(appliance --root host sbom show bb | head -1 | cut -d' ' -f1-2)" "container bb"
 
 echo "-- what is refused"
 code() { local code=0; "$fetch" image "$@" >/dev/null 2>err || code=$?; sed 's/^/   /' err >&2; echo $code; }

@@ -156,7 +156,7 @@ mod tests {
         let same = diff(&sample.volumes(), &sample.volumes()).unwrap();
         assert_eq!((same.changes, same.new_bytes), (Vec::new(), 0));
         let mut other = Sample::new(7).unwrap();
-        other.forge_model_file("config.json", "settings.json", b"{}");
+        other.forge_model_file("tokenizer/tokenizer.json", "tokenizer/vocab.json", b"{}");
         let changed = diff(&sample.volumes(), &other.volumes()).unwrap();
         let said: Vec<_> = changed
             .changes
@@ -166,8 +166,8 @@ mod tests {
         assert_eq!(
             said,
             [
-                ("model tiny: config.json", How::Removed),
-                ("model tiny: settings.json", How::Added),
+                ("model tiny: tokenizer/tokenizer.json", How::Removed),
+                ("model tiny: tokenizer/vocab.json", How::Added),
             ]
         );
         assert_eq!(changed.new_bytes, 2);
