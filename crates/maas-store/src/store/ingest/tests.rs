@@ -11,6 +11,7 @@ use self::flaky::Flaky;
 use super::*;
 use crate::{Disk, Holder};
 
+mod damage;
 mod disk;
 mod flaky;
 mod lanes;
