@@ -121,6 +121,7 @@ fn bills(corpus: &Corpus, sample: &Sample) {
     corpus.add("bill", "sample", sample.bill().1);
     let bad = repository().join("bundle/golden/bad");
     for attack in [
+        "key-twice-in-the-bill",
         "not-a-number",
         "parts-that-lack-bytes",
         "path-case",

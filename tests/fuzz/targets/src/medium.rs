@@ -46,7 +46,7 @@ pub fn volume_json(data: &[u8]) {
         assert_eq!(report.is_good(), same, "{:?}", report.problems);
         assert_eq!(places(&sample, &known.bundle), known.places);
         // Verification does not read the file, and signatures cost more than all else: once in a while.
-        if data.len() % 64 == 0 {
+        if data.len().is_multiple_of(64) {
             let again = sample
                 .verified()
                 .expect("a hint is not part of what is trusted");
