@@ -62,7 +62,10 @@ fn the_kept_inputs_stay_few_and_small() {
         .iter()
         .flat_map(|(target, _)| [inputs("corpus", target), inputs("crashes", target)].concat())
         .collect();
-    let bytes: usize = paths.iter().map(|path| std::fs::read(path).unwrap().len()).sum();
+    let bytes: usize = paths
+        .iter()
+        .map(|path| std::fs::read(path).unwrap().len())
+        .sum();
     assert!(paths.len() < MOST_FILES, "{} inputs", paths.len());
     assert!(bytes < MOST_BYTES, "{bytes} bytes");
 }

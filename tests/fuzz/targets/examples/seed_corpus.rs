@@ -98,6 +98,12 @@ fn metadata(corpus: &Corpus, sample: &Sample) {
     let road = road.map(|(kind, bytes)| [&[kind], bytes].concat());
     corpus.add("foreign_metadata", "whole", road.join(SEPARATOR));
     corpus.add("foreign_metadata", "first-root", road[2..].join(SEPARATOR));
+    let later = |road: &[Vec<u8>]| {
+        let road = road.join(SEPARATOR);
+        String::from_utf8_lossy(&road).replace("\"expires\": \"20", "\"expires\": \"30")
+    };
+    corpus.add("foreign_metadata", "later-root", later(&road[..1]));
+    corpus.add("foreign_metadata", "later", later(&road[2..]));
     let before = [&b"b"[..], timestamp].concat();
     corpus.add(
         "foreign_metadata",
