@@ -51,20 +51,6 @@ fn metadata(corpus: &Corpus, sample: &Sample) {
         "7.targets.json",
     ]
     .map(bytes);
-    corpus.add("root", "sample", root);
-    corpus.add("root", "next", next_root());
-    let bad = repository().join("bundle/golden/bad");
-    for attack in [
-        "algorithm-confusion",
-        "one-key-under-two-ids",
-        "root-of-somebody-else",
-    ] {
-        for (path, bytes) in below(&bad.join(attack)) {
-            if path.ends_with("metadata/1.root.json") {
-                corpus.add("root", attack, &bytes);
-            }
-        }
-    }
     let all = [
         ("root", root),
         ("timestamp", timestamp),
@@ -87,6 +73,28 @@ fn metadata(corpus: &Corpus, sample: &Sample) {
             behind(file["signed"].to_string().as_bytes()),
         );
     }
+    roots(corpus, root);
+    repositories(corpus, [timestamp, snapshot, targets]);
+}
+
+fn roots(corpus: &Corpus, root: &[u8]) {
+    corpus.add("root", "sample", root);
+    corpus.add("root", "next", next_root());
+    let bad = repository().join("bundle/golden/bad");
+    for attack in [
+        "algorithm-confusion",
+        "one-key-under-two-ids",
+        "root-of-somebody-else",
+    ] {
+        for (path, bytes) in below(&bad.join(attack)) {
+            if path.ends_with("metadata/1.root.json") {
+                corpus.add("root", attack, &bytes);
+            }
+        }
+    }
+}
+
+fn repositories(corpus: &Corpus, [timestamp, snapshot, targets]: [&[u8]; 3]) {
     let next = next_root();
     let road = [
         (b'r', &next[..]),
