@@ -9,7 +9,7 @@ use camino::Utf8PathBuf;
 use maas_fuzz_targets::TARGETS;
 use maas_tests::repository;
 
-/// The committed corpus stays small: it is read on every run of the tests.
+/// The committed corpus stays small: it is read on every run of the tests. Crashes do not count.
 const MOST_FILES: usize = 200;
 const MOST_BYTES: usize = 2 << 20;
 
@@ -60,7 +60,7 @@ fn every_target_is_fuzzed_and_begins_with_something() {
 fn the_kept_inputs_stay_few_and_small() {
     let paths: Vec<_> = TARGETS
         .iter()
-        .flat_map(|(target, _)| [inputs("corpus", target), inputs("crashes", target)].concat())
+        .flat_map(|(target, _)| inputs("corpus", target))
         .collect();
     let bytes: usize = paths
         .iter()

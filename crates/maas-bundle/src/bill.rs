@@ -143,6 +143,7 @@ pub(crate) fn parse(bytes: &[u8], part_bytes: u64) -> Result<BillOfLading, BillE
         });
     }
     let bill: BillOfLading = json::strict(bytes).map_err(malformed)?;
+    json::same_shape(bytes, &bill).map_err(malformed)?;
     check(&bill, part_bytes)?;
     Ok(bill)
 }

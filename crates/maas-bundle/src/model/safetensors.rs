@@ -8,9 +8,10 @@
 use std::{collections::HashSet, fmt};
 
 use serde::{
-    Deserialize,
-    de::{Error as _, IgnoredAny, MapAccess, Visitor},
+    Deserialize, Deserializer,
+    de::{DeserializeOwned, Error as _, IntoDeserializer as _, MapAccess, Visitor},
 };
+use serde_json::value::RawValue;
 
 use super::ModelError;
 
@@ -51,6 +52,7 @@ enum Dtype {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Tensor {
+    #[serde(deserialize_with = "by_name")]
     dtype: Dtype,
     shape: Vec<u64>,
     data_offsets: (u64, u64),
@@ -184,9 +186,9 @@ impl Header {
         let mut places = Vec::new();
         while let Some(name) = map.next_key::<String>()? {
             if name == "__metadata__" {
-                map.next_value::<IgnoredAny>()?;
+                map.next_value::<Notes>()?;
             } else {
-                let place = map.next_value::<Tensor>()?.place();
+                let place = map.next_value::<Braced<Tensor>>()?.0.place();
                 let named = |why| format!("tensor `{}`: {why}", name.escape_debug());
                 places.push(place.map_err(named).map_err(M::Error::custom)?);
             }
@@ -200,8 +202,58 @@ impl Header {
 }
 
 impl<'de> Deserialize<'de> for Header {
-    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         from.deserialize_map(Tensors)
+    }
+}
+
+/// A type by its name, and not as `{"F32": null}`, which serde would take for it too.
+fn by_name<'de, D: Deserializer<'de>>(from: D) -> Result<Dtype, D::Error> {
+    let name = String::deserialize(from)?;
+    Dtype::deserialize(name.into_deserializer())
+}
+
+/// A structure that stands there as an object: serde would take a list of its members as well, and the
+/// format's own reader does not.
+struct Braced<T>(T);
+
+impl<'de, T: DeserializeOwned> Deserialize<'de> for Braced<T> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let text = <&RawValue>::deserialize(from)?.get();
+        if !text.starts_with('{') {
+            return Err(D::Error::custom("it is not an object"));
+        }
+        serde_json::from_str(text)
+            .map(Self)
+            .map_err(D::Error::custom)
+    }
+}
+
+/// `__metadata__`: texts by name (README of the format, "Special key"), each name once.
+struct Notes;
+
+impl<'de> Deserialize<'de> for Notes {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        from.deserialize_map(Self)
+    }
+}
+
+impl<'de> Visitor<'de> for Notes {
+    type Value = Self;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object of texts")
+    }
+
+    fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Self, M::Error> {
+        let mut names = HashSet::new();
+        while let Some((name, _)) = map.next_entry::<String, String>()? {
+            if let Some(name) = names.replace(name) {
+                let twice = format!("`{}` stands there twice", name.escape_debug());
+                return Err(M::Error::custom(twice));
+            }
+        }
+        Ok(self)
     }
 }
 

@@ -250,3 +250,30 @@ proptest! {
         prop_assert!(judge(&with("model.safetensors", noise)).is_err());
     }
 }
+
+#[test]
+fn a_header_that_other_readers_would_not_take_is_refused() {
+    let tensor = r#""w":{"dtype":"U8","shape":[4],"data_offsets":[0,4]}"#;
+    judge(&with(
+        "model.safetensors",
+        weights(
+            &format!(r#"{{"__metadata__":{{"format":"pt"}},{tensor}}}"#),
+            4,
+        ),
+    ))
+    .unwrap();
+    for header in [
+        format!(r#"{{"__metadata__":7,{tensor}}}"#),
+        format!(r#"{{"__metadata__":{{"a":1}},{tensor}}}"#),
+        format!(r#"{{"__metadata__":{{"a":"1","a":"2"}},{tensor}}}"#),
+        r#"{"w":["U8",[4],[0,4]]}"#.to_owned(),
+        r#"{"w":{"dtype":{"U8":null},"shape":[4],"data_offsets":[0,4]}}"#.to_owned(),
+    ] {
+        let (exit, text) = refused(&with("model.safetensors", weights(&header, 4)));
+        assert_eq!(exit, Exit::Content, "{header}: {text}");
+    }
+    let mut latin = weights(&format!(r#"{{"__metadata__":{{"a":"?"}},{tensor}}}"#), 4);
+    let at = latin.iter().position(|byte| *byte == b'?').unwrap();
+    latin[at] = 0xff;
+    assert_eq!(refused(&with("model.safetensors", latin)).0, Exit::Content);
+}
