@@ -141,3 +141,27 @@ fn no_source_file_is_longer_than_one_sitting() {
         long.join("\n")
     );
 }
+
+#[test]
+fn only_bundle_fetch_asks_a_network() {
+    let folder = repository().join("crates/maas-appliance/src");
+    let mut users = Vec::new();
+    let mut folders = vec![folder.clone()];
+    while let Some(folder) = folders.pop() {
+        for entry in folder.read_dir_utf8().unwrap() {
+            let entry = entry.unwrap();
+            if entry.file_type().unwrap().is_dir() {
+                folders.push(entry.into_path());
+            } else if std::fs::read_to_string(entry.path())
+                .unwrap()
+                .contains("maas_fetch")
+            {
+                users.push(entry.into_path());
+            }
+        }
+    }
+    users.sort();
+    // The second turns its errors into ours.
+    let may = ["command/bundle/fetch.rs", "error.rs"].map(|name| folder.join(name));
+    assert_eq!(users, may);
+}
