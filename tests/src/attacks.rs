@@ -100,7 +100,7 @@ impl Verdict {
                 lines: report.problems.iter().map(ToString::to_string).collect(),
             };
         }
-        match look_into(&bundle, media) {
+        match look_into(&bundle, media, None) {
             Ok(_) => Self {
                 exit: Exit::Done,
                 lines: Vec::new(),

@@ -135,8 +135,9 @@ impl PublicKey {
         let spki = SubjectPublicKeyInfoRef::from_der(der).map_err(|_| NOT_PUBLIC)?;
         let algorithm = Algorithm::of(&spki.algorithm)?;
         let raw = spki.subject_public_key.as_bytes().unwrap_or_default();
-        // The library would also take a compressed point, which would give one key two hints.
-        if raw.len() != algorithm.key_length() {
+        // The library would also take a compressed or a hybrid point, which would give one key two hints.
+        let uncompressed = algorithm == Algorithm::Ed25519 || raw.first() == Some(&4);
+        if raw.len() != algorithm.key_length() || !uncompressed {
             return Err(NOT_PUBLIC);
         }
         ParsedPublicKey::new(algorithm.verifier(), raw).map_err(|_| NOT_PUBLIC)?;

@@ -35,19 +35,30 @@ impl ArrivedError {
     }
 }
 
-/// Looks into everything that is on these volumes. A delta leaves content out that only its host has:
-/// there is nothing to look into then, and the answer is empty.
+/// What a host has of a bundle already: the first bytes of a blob, at most so many.
+pub type Base<'a> = &'a dyn Fn(&Digest, u64) -> io::Result<Vec<u8>>;
+
+/// Looks into everything that a bundle consists of. What the volumes leave out is read from `base`: the
+/// mark that it is left out is not signed, and must not keep anything from being looked into. Without a
+/// base, or with a volume that is not in, there is not enough to look into, and the answer is empty.
 pub fn look_into(
     bundle: &Verified<Bundle>,
     media: &[&dyn Media],
+    base: Option<Base<'_>>,
 ) -> Result<Vec<Endorsement>, ArrivedError> {
     let Ok(located) = locate(bundle, media) else {
         return Ok(Vec::new()); // What cannot be listed is a finding about the contents.
     };
-    if !located.missing().is_empty() {
+    let missing = located.missing();
+    if missing.iter().any(|object| !object.left_out) || (base.is_none() && !missing.is_empty()) {
         return Ok(Vec::new());
     }
     let head = |digest: &Digest, limit: u64| {
+        if let Some(base) = base
+            && missing.iter().any(|object| object.blob == *digest)
+        {
+            return base(digest, limit);
+        }
         let mut bytes = Vec::new();
         for object in objects(&located, digest)? {
             let left = limit - bytes.len() as u64;

@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1, ED25519, UnparsedPublicKey};
+use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1, ED25519, ParsedPublicKey, UnparsedPublicKey};
 use maas_types::{Digest, DigestError, Exit};
 use pkcs8::{
     LineEnding,
@@ -30,6 +30,42 @@ const PUBLIC_LABEL: &str = "PUBLIC KEY";
 
 /// Octets of an uncompressed point of P-256 (SEC 1, 2.3.3): `04`, x, y.
 const P256_POINT: usize = 65;
+
+/// How an uncompressed point begins (SEC 1, 2.3.3).
+const UNCOMPRESSED: u8 = 4;
+
+/// The y of every point of Ed25519 whose order divides 8, in each of its encodings but for the sign of
+/// x: 0, 1, the two of order 8, p - 1, p and p + 1 (RFC 8032, 5.1). Everybody can sign for such a key.
+const SMALL_ORDER: [[u8; 32]; 7] = [
+    [0; 32],
+    little_endian(0x01, 0, 0),
+    [
+        0x26, 0xe8, 0x95, 0x8f, 0xc2, 0xb2, 0x27, 0xb0, 0x45, 0xc3, 0xf4, 0x89, 0xf2, 0xef, 0x98,
+        0xf0, 0xd5, 0xdf, 0xac, 0x05, 0xd3, 0xc6, 0x33, 0x39, 0xb1, 0x38, 0x02, 0x88, 0x6d, 0x53,
+        0xfc, 0x05,
+    ],
+    [
+        0xc7, 0x17, 0x6a, 0x70, 0x3d, 0x4d, 0xd8, 0x4f, 0xba, 0x3c, 0x0b, 0x76, 0x0d, 0x10, 0x67,
+        0x0f, 0x2a, 0x20, 0x53, 0xfa, 0x2c, 0x39, 0xcc, 0xc6, 0x4e, 0xc7, 0xfd, 0x77, 0x92, 0xac,
+        0x03, 0x7a,
+    ],
+    little_endian(0xec, 0xff, 0x7f),
+    little_endian(0xed, 0xff, 0x7f),
+    little_endian(0xee, 0xff, 0x7f),
+];
+
+const fn little_endian(first: u8, between: u8, last: u8) -> [u8; 32] {
+    let mut bytes = [between; 32];
+    bytes[0] = first;
+    bytes[31] = last;
+    bytes
+}
+
+fn small_order(raw: &[u8; 32]) -> bool {
+    let mut y = *raw;
+    y[31] &= 0x7f; // The sign of x.
+    SMALL_ORDER.contains(&y)
+}
 
 /// The public half of a signing key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -117,9 +153,23 @@ impl PublicKey {
             .map_err(|_| not_a_key.clone())?;
         let raw = spki.subject_public_key.as_bytes().unwrap_or_default();
         match Algorithm::of(&spki.algorithm)? {
-            Algorithm::Ed25519 => raw.try_into().map(Self::Ed25519).map_err(|_| not_a_key),
-            Algorithm::EcdsaP256 => raw.try_into().map(Self::EcdsaP256).map_err(|_| not_a_key),
+            Algorithm::Ed25519 => raw.try_into().ok().and_then(Self::ed25519),
+            Algorithm::EcdsaP256 => raw.try_into().ok().and_then(Self::p256),
         }
+        .ok_or(not_a_key)
+    }
+
+    /// A point of the curve that only one private key can sign for.
+    pub(crate) fn ed25519(raw: [u8; 32]) -> Option<Self> {
+        ParsedPublicKey::new(&ED25519, raw).ok()?;
+        (!small_order(&raw)).then_some(Self::Ed25519(raw))
+    }
+
+    /// A point of the curve, uncompressed. The library would also take the hybrid form (`06` or `07`
+    /// in place of `04`), and one key under two ids would count twice towards a threshold.
+    pub(crate) fn p256(point: [u8; P256_POINT]) -> Option<Self> {
+        ParsedPublicKey::new(&ECDSA_P256_SHA256_ASN1, point).ok()?;
+        (point[0] == UNCOMPRESSED).then_some(Self::EcdsaP256(point))
     }
 
     /// Writes a `PUBLIC KEY` PEM file.

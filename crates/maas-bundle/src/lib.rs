@@ -48,7 +48,7 @@ mod verified;
 mod verify;
 mod volume;
 
-pub use arrived::{ArrivedError, look_into};
+pub use arrived::{ArrivedError, Base, look_into};
 pub use bill::BillError;
 pub use build::{BuildError, Built, Order, build};
 pub use contents::{Report, verify_contents, verify_surroundings};

@@ -13,7 +13,7 @@ use std::io;
 
 use maas_sbom::Measured;
 use maas_types::{BillOfLading, BlobPath, Digest, ModelManifest, ModelName, ShippedModel};
-use serde::de::IgnoredAny;
+use serde_json::Value;
 
 mod closure;
 mod opaque;
@@ -25,14 +25,13 @@ const HEAD: u64 = 512;
 /// A settings file that is looked into. Why 32 MiB: the largest tokenizers are below 20.
 const LARGEST_SETTINGS: u64 = 32 << 20;
 
-/// Settings in which a model names code that comes with it (`transformers`, `auto_map`).
-const SETTINGS: [&str; 5] = [
-    "config.json",
-    "generation_config.json",
-    "preprocessor_config.json",
-    "processor_config.json",
-    "tokenizer_config.json",
-];
+/// Settings in which a model names code that comes with it: `config.json`, `tokenizer_config.json` and
+/// whatever else a library calls by such a name. Not every JSON file: a vocabulary has any word for a key.
+const SETTINGS: &str = "config.json";
+
+/// The members that do (`transformers`: `auto_map`, and `custom_pipelines` in `config.json`), at any
+/// depth: settings of parts stand within those of the whole.
+const NAMES_CODE: [&str; 2] = ["auto_map", "custom_pipelines"];
 
 /// The files of one model, wherever they are: in a folder, in a store.
 pub trait ModelFiles {
@@ -203,6 +202,17 @@ fn ends(name: &str, endings: &[&str]) -> bool {
     endings.iter().any(|ending| name.ends_with(ending))
 }
 
+/// Whether settings name code, at any depth. A member that is null names none.
+fn has_code(settings: &Value) -> bool {
+    match settings {
+        Value::Object(members) => members.iter().any(|(name, value)| {
+            (NAMES_CODE.contains(&name.as_str()) && !value.is_null()) || has_code(value)
+        }),
+        Value::Array(items) => items.iter().any(has_code),
+        _ => false,
+    }
+}
+
 /// A check under way.
 struct Check<'a> {
     model: &'a ModelName,
@@ -231,8 +241,8 @@ impl Check<'_> {
                 why,
             });
         }
-        let names_code = ends(&name, &[".py"])
-            || (SETTINGS.contains(&name.as_str()) && self.has_auto_map(path, size)?);
+        let names_code = ends(&name, &[".py", ".pyi", ".pyw", ".pyx", ".pyz"])
+            || (ends(&name, &[SETTINGS]) && self.settings_name_code(path, size)?);
         if names_code && code == RemoteCode::Refused {
             return Err(ModelError::Code {
                 model: self.model.clone(),
@@ -245,13 +255,9 @@ impl Check<'_> {
         }
     }
 
-    fn has_auto_map(&self, path: &BlobPath, size: u64) -> Result<bool, ModelError> {
-        #[derive(serde::Deserialize)]
-        struct Settings {
-            auto_map: Option<IgnoredAny>,
-        }
-        let settings: Settings = self.json(path, size)?;
-        Ok(settings.auto_map.is_some())
+    fn settings_name_code(&self, path: &BlobPath, size: u64) -> Result<bool, ModelError> {
+        let settings: Value = self.json(path, size)?;
+        Ok(has_code(&settings))
     }
 
     /// Reads a settings file.

@@ -161,12 +161,10 @@ struct Check<'a> {
 
 impl<'a> Check<'a> {
     fn start(trust: &'a Trust<'a>) -> Self {
-        // FORMAT.md 5.3: a clock that lags behind what was seen signed is not believed.
-        let start = trust.now.max(trust.floors.time);
         let (root, floors) = (trust.root.clone(), trust.floors.clone());
         Self {
             trust,
-            workflow: Workflow::start(root, floors, start, trust.expired),
+            workflow: Workflow::start(root, floors, trust.now, trust.expired),
         }
     }
 
@@ -307,14 +305,19 @@ impl<'a> Check<'a> {
     }
 
     /// The time floor rises with signed times only: a clock that once ran ahead must not make every
-    /// later bundle look expired.
+    /// later bundle look expired. And never beyond the end of the root that says who may sign: whoever
+    /// stole release keys could otherwise name a year after which every honest bundle is too old.
     fn next_floors(&self, bill: &BillOfLading) -> Floors {
         Floors {
             timestamp: bill.epoch,
             snapshot: bill.epoch,
             targets: bill.epoch,
             epoch: self.workflow.floors.epoch.max(bill.epoch),
-            time: self.workflow.floors.time.max(bill.created),
+            time: self
+                .workflow
+                .floors
+                .time
+                .max(bill.created.min(self.workflow.root.expires())),
         }
     }
 }

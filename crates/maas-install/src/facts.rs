@@ -26,6 +26,9 @@ pub struct Facts {
     pub current: Option<GenerationId>,
     /// A complete generation of this very bundle.
     pub same_bill: Option<GenerationId>,
+    /// Another release of the bundle's epoch that is here: whose numbers do not count up can be exchanged
+    /// one for the other.
+    pub same_epoch: Option<GenerationId>,
     /// Every generation here that can be read.
     pub generations: Vec<GenerationId>,
     /// What is wrong with the others, each in one sentence.
@@ -111,6 +114,14 @@ impl Facts {
             host: Host::look(layout, gpus)?,
             current: Generation::current_id(layout)?,
             same_bill: same_bill.map(Generation::id),
+            same_epoch: all
+                .whole
+                .iter()
+                .rfind(|g| {
+                    g.id().epoch == bundle.bill().epoch
+                        && g.record().bill_digest != *bundle.bill_digest()
+                })
+                .map(Generation::id),
             generations: all.whole.iter().map(Generation::id).collect(),
             damaged: all
                 .damaged

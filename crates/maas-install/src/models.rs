@@ -1,9 +1,6 @@
 //! The models of a bundle, looked into once more on the host: a signature says who answers for a
 //! model, not that nothing in it runs.
 
-use std::io::Read as _;
-
-use fs_err::File;
 use maas_bundle::{check_endorsements, check_models};
 use maas_store::Store;
 use maas_types::{BillOfLading, Digest};
@@ -16,13 +13,7 @@ const LARGEST_SIGNATURE: u64 = 4 << 20;
 /// Checks every model of a bundle whose blobs are all stored, and what makers of models and images have
 /// signed.
 pub(crate) fn check(store: &Store, bill: &BillOfLading) -> Result<(), InstallError> {
-    let head = |blob: &Digest, limit| {
-        let mut bytes = Vec::new();
-        File::open(store.path(blob))?
-            .take(limit)
-            .read_to_end(&mut bytes)?;
-        Ok(bytes)
-    };
+    let head = |blob: &Digest, limit| store.head(blob, limit);
     check_models(bill, &head)?;
     check_endorsements(bill, &|blob| head(blob, LARGEST_SIGNATURE))?;
     Ok(())

@@ -230,6 +230,17 @@ fn epoch(facts: &Facts, bill: &BillOfLading) -> Finding {
             "ask the sender for a newer bundle; to go back to one that is here, use rollback",
         );
     }
+    if let Some(other) = facts.same_epoch {
+        return Finding::bad(
+            "P-EPOCH",
+            Level::Warn,
+            format!(
+                "epoch {epoch} is also that of generation {other}, which is another release: whoever hands in \
+                 media can go from one to the other"
+            ),
+            "ask the sender to count the epoch up with every release",
+        );
+    }
     let text = match floor {
         0 => format!("epoch {epoch} is the first one here"),
         floor if floor == epoch => format!("epoch {epoch} is the one this host has accepted"),

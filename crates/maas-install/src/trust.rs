@@ -56,7 +56,7 @@ pub fn add(
 
 /// Trusts a root instead of all that were trusted, if it has the fingerprint that a person has compared:
 /// the way out when fewer keys are left than must sign a next root. It is a first trust once more, and as
-/// good as that comparison. The floors of epoch and time stay.
+/// good as that comparison. Floors stay as far as the keys behind them do.
 pub fn replace(
     lock: &Lock,
     db: &TrustDb,

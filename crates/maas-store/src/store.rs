@@ -3,7 +3,10 @@
 mod ingest;
 mod staging;
 
+use std::io::{self, Read as _};
+
 use camino::{Utf8Path, Utf8PathBuf};
+use fs_err::File;
 use maas_types::{Blob, Digest, Layout};
 use rustix::fs::FileType;
 
@@ -45,6 +48,15 @@ impl Store {
     pub fn path(&self, digest: &Digest) -> Utf8PathBuf {
         let hex = digest.hex();
         self.blobs.join(&hex[..2]).join(hex)
+    }
+
+    /// The first `limit` bytes of a blob that is here, or all of a shorter one.
+    pub fn head(&self, digest: &Digest, limit: u64) -> io::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        File::open(self.path(digest))?
+            .take(limit)
+            .read_to_end(&mut bytes)?;
+        Ok(bytes)
     }
 
     /// How much of a blob is here. Looks at names, lengths and the journal; reads no content.

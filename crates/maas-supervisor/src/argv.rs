@@ -5,7 +5,8 @@
 //! model's name, log what clients write, run code that came with the weights, or call out. Defence:
 //! what decides these in vLLM 0.32 is ours to set, and a manifest that sets it too is refused, in
 //! every spelling that vLLM's parser takes (`--flag=value`, `--served_model_name`, `--por` for
-//! `--port`). A client could make an engine fetch an address of the internal network by an
+//! `--port`, `--flag.member`). Variables are those of the libraries that an engine is made of, and
+//! only such as name no file, program or address. A client could make an engine fetch an address of the internal network by an
 //! `image_url`: only domains that do not exist are allowed (RFC 6761, 6.4). What a later vLLM adds is
 //! not known here; the unit's missing network is the second wall.
 
@@ -30,7 +31,8 @@ pub(crate) enum ArgvError {
         why: &'static str,
     },
     #[error(
-        "the manifest of `{model}` sets the variable `{name}`, which the appliance sets itself"
+        "the manifest of `{model}` sets the variable `{name}`: only settings of vLLM, PyTorch, CUDA, NCCL and \
+         their like may be set, and none that names a file, a program or an address"
     )]
     Variable { model: ModelName, name: String },
     #[error("the variable `{name}` of `{model}` is not one that a process can have")]
@@ -59,7 +61,7 @@ const CONTENT: &str = "which would write what clients say into the log";
 const CODE: &str = "which would run code that came with the model (`remote_code = true` says so)";
 
 /// Flags of `vllm serve` that a manifest may not have, and why.
-const REFUSED: [(&str, &str); 40] = [
+const REFUSED: [(&str, &str); 43] = [
     ("--model", OURS),
     ("--served-model-name", OURS),
     ("--max-model-len", OURS),
@@ -68,6 +70,9 @@ const REFUSED: [(&str, &str); 40] = [
     ("--port", OURS),
     ("--tensor-parallel-size", "which follows from `gpus`"),
     ("-tp", "which follows from `gpus`"),
+    ("--pipeline-parallel-size", "which follows from `gpus`"),
+    ("-pp", "which follows from `gpus`"),
+    ("--distributed-executor-backend", OURS),
     ("--device-ids", "but GPUs are chosen by the supervisor"),
     ("--shutdown-timeout", OURS),
     ("--config", "which could set anything; spell the flags out"),
@@ -107,7 +112,14 @@ const REFUSED: [(&str, &str); 40] = [
 
 /// The same for families of flags, by what they begin with: one engine is one process tree on the
 /// GPUs that the supervisor has given it.
-const REFUSED_FAMILIES: [&str; 3] = ["--data-parallel", "-dp", "--node-rank"];
+const REFUSED_FAMILIES: [&str; 6] = [
+    "--data-parallel",
+    "-dp",
+    "--node-rank",
+    "-r",
+    "--nnodes",
+    "-n",
+];
 
 /// Where clients may let an engine fetch images from: nowhere.
 const NO_DOMAIN: &str = "nowhere.invalid";
@@ -245,7 +257,7 @@ fn check(wish: &Wish) -> Result<(), ArgvError> {
                 name: shown(),
             });
         }
-        if is_ours(name) {
+        if !may_be_set(name) {
             return Err(ArgvError::Variable {
                 model: model.clone(),
                 name: shown(),
@@ -260,7 +272,12 @@ fn refused(arg: &str, engine: &EngineSettings) -> Option<&'static str> {
     if !arg.starts_with('-') {
         return None;
     }
-    let flag = arg.split('=').next().unwrap_or(arg).replace('_', "-");
+    // vLLM takes `--flag.member value` and `--flag.member+ value` for a flag whose value is JSON.
+    let flag = arg
+        .split(['=', '.', '+'])
+        .next()
+        .unwrap_or(arg)
+        .replace('_', "-");
     // `--por` means `--port` to argparse; `-t` alone means nothing, and `--` nothing to us.
     let means = |full: &str| {
         full == flag
@@ -269,7 +286,10 @@ fn refused(arg: &str, engine: &EngineSettings) -> Option<&'static str> {
     if engine.gpu_memory.is_some() && MEMORY.iter().any(|m| means(m)) {
         return Some("but it also sets `gpu_memory`; say it once");
     }
-    if REFUSED_FAMILIES.iter().any(|start| flag.starts_with(start)) {
+    if REFUSED_FAMILIES
+        .iter()
+        .any(|start| flag.starts_with(start) || means(start))
+    {
         return Some("but GPUs are chosen by the supervisor");
     }
     // `-tp2` is `-tp 2`.
@@ -280,38 +300,58 @@ fn refused(arg: &str, engine: &EngineSettings) -> Option<&'static str> {
         .map(|(_, why)| *why)
 }
 
-fn is_ours(name: &str) -> bool {
-    let set = OFFLINE.iter().chain(&CACHES);
-    set.clone().any(|(ours, _)| *ours == name)
-        || name.starts_with("MAAS_")
-        || matches!(
-            name,
-            "PATH" | "CUDA_VISIBLE_DEVICES" | "VLLM_API_KEY" | "HF_TOKEN"
-        )
-        || loads_code_or_tells(name)
-}
-
-/// Variables that load code, open a way out, or write down what clients say.
-fn loads_code_or_tells(name: &str) -> bool {
-    const STARTS: [&str; 3] = ["LD_", "PYTHON", "OTEL_"];
-    /// Parts of vLLM's own names: `VLLM_DEBUG_LOG_API_SERVER_RESPONSE`, `VLLM_LOGGING_CONFIG_PATH`,
-    /// `VLLM_PLUGINS`, `VLLM_DP_MASTER_IP`, `VLLM_USAGE_STATS_SERVER` and their kin.
-    const PARTS: [&str; 11] = [
-        "_LOG",
-        "DEBUG",
+/// Whether a manifest may set this variable: a setting of a library that an engine is made of, which
+/// loads no code, opens no way out, and writes down nothing of what clients say.
+fn may_be_set(name: &str) -> bool {
+    const STARTS: [&str; 14] = [
+        "CUDA_",
+        "DG_",
+        "FLASHINFER_",
+        "GLOO_",
+        "MKL_",
+        "NCCL_",
+        "OMP_",
+        "PYTORCH_",
+        "SAFETENSORS_",
+        "TOKENIZERS_",
+        "TORCHINDUCTOR_",
+        "TORCH_",
+        "TRITON_",
+        "VLLM_",
+    ];
+    /// Parts of names that take a file, a program or an address: `NCCL_NET_PLUGIN`,
+    /// `VLLM_NCCL_SO_PATH`, `CUDA_INJECTION64_PATH`, `TRITON_CACHE_MANAGER`, `NCCL_DEBUG_FILE`,
+    /// `VLLM_DP_MASTER_IP`, `VLLM_DEBUG_LOG_API_SERVER_RESPONSE`, `VLLM_USAGE_STATS_SERVER`, …
+    const PARTS: [&str; 23] = [
+        "ADDR",
+        "BACKEND_LIB",
+        "DIR",
+        "FILE",
+        "HOME",
+        "INJECTION",
+        "INSECURE",
+        "KEY",
+        "MANAGER",
+        "MEDIA_CONNECTOR",
+        "MODELSCOPE",
+        "PATH",
         "PLUGIN",
-        "_HOST",
-        "_PORT",
-        "_IP",
+        "RUNTIME_LORA",
+        "SERVER",
         "TRACE",
         "USAGE",
-        "INSECURE",
-        "RUNTIME_LORA",
-        "MEDIA_CONNECTOR",
+        "VLLM_DEBUG",
+        "_HOST",
+        "_IP",
+        "_LOG",
+        "_PORT",
+        "_SO_",
     ];
+    let ours = OFFLINE.iter().chain(&CACHES);
     STARTS.iter().any(|start| name.starts_with(start))
-        || name.to_ascii_lowercase().ends_with("_proxy")
-        || (name.starts_with("VLLM_") && PARTS.iter().any(|part| name.contains(part)))
+        && !PARTS.iter().any(|part| name.contains(part))
+        && name != "CUDA_VISIBLE_DEVICES"
+        && !ours.clone().any(|(ours, _)| *ours == name)
 }
 
 fn arguments(settings: &Settings, wish: &Wish, socket: &Utf8Path, place: &Place) -> Vec<String> {

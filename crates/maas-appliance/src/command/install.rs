@@ -8,7 +8,7 @@ use camino::Utf8Path;
 use maas_bundle::{Bundle, Expired, Media, Trust, Verified, verify_metadata};
 use maas_install::{Event, Facts, Finding, Identity, Level, Outcome, Plan, Receipt, Site, Step};
 use maas_store::{Holder, Lock, MediaFolder, MissingBytes, StoredRoot, TrustDb};
-use maas_types::{BundleId, ByteSize, Exit, Layout};
+use maas_types::{BundleId, ByteSize, Digest, Exit, Layout};
 
 use super::{lookup::published, progress::Shown};
 use crate::{
@@ -64,8 +64,9 @@ pub(super) fn bundle_id(text: Option<&str>) -> Result<Option<BundleId>, CommandE
 /// Verifies, plans, applies: with all volumes, or with one after the other.
 pub(super) fn run(args: &InstallArgs, layout: &Layout) -> CommandResult {
     let mut folders = open_media(&args.media)?;
+    let mut begun = None;
     loop {
-        match attempt(args, layout, &folders)? {
+        match attempt(args, layout, &folders, &mut begun)? {
             Turn::Over(exit) => return Ok(exit),
             Turn::Again => {}
             Turn::Next(missing) => folders = volumes::next(&missing, &args.media)?,
@@ -82,14 +83,28 @@ enum Turn {
     Next(MissingBytes),
 }
 
+/// `begun` is the bundle of the turns before, by the digest of its bill: who began with one release is not
+/// led to another by the next volume.
 fn attempt(
     args: &InstallArgs,
     layout: &Layout,
     folders: &[MediaFolder],
+    begun: &mut Option<(BundleId, Digest)>,
 ) -> Result<Turn, CommandError> {
     let media = as_media(folders);
     let db = TrustDb::read(layout)?;
     let bundle = verified(args, db.as_ref(), &media)?;
+    let (id, digest) = begun.get_or_insert((bundle.bill().bundle.clone(), *bundle.bill_digest()));
+    if digest != bundle.bill_digest() {
+        return Err(CommandError::new(
+            Exit::Medium,
+            format!(
+                "this volume is of `{}`, and `{id}` was begun; nothing of it was taken",
+                bundle.bill().bundle
+            ),
+        )
+        .hint("what is stored stays; begin again with the volumes of one bundle"));
+    }
     if let Some(accepted) = bundle.accepted_expired() {
         output::words(&format!(
             "WARN  {} expired on {} and is accepted because: {}",

@@ -87,9 +87,11 @@ fn replace(
     match format {
         Format::Json => output::json(&view)?,
         Format::Text => output::data(&format!(
-            "This host trusts this root from now on, and none of those before. Nothing older than epoch {} is \
-             installed, as ever.\n{}",
-            db.floors()?.epoch,
+            "This host trusts this root from now on, and none of those before. {}\n{}",
+            match db.floors()?.epoch {
+                0 => "Epochs begin anew, because other keys sign them.".to_owned(),
+                epoch => format!("Nothing older than epoch {epoch} is installed, as ever."),
+            },
             view.text()
         )),
     }

@@ -40,7 +40,9 @@ impl KeyObject {
                 let mut raw = [0; 32];
                 hex::decode_to_slice(public, &mut raw)
                     .map_err(|_| "an ed25519 key is not 64 hex digits")?;
-                Ok(ListedKey::Ours(PublicKey::Ed25519(raw)))
+                PublicKey::ed25519(raw)
+                    .map(ListedKey::Ours)
+                    .ok_or("an ed25519 key is not one that only its owner can sign for")
             }
             // "ecdsa-sha2-nistp256" as a type is how TUF 1.0.19 and before spelled it.
             ("ecdsa" | "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp256") => p256(public)
@@ -86,7 +88,7 @@ impl ListedKey {
 fn p256(public: &str) -> Option<PublicKey> {
     let mut point = [0; super::P256_POINT];
     if hex::decode_to_slice(public, &mut point).is_ok() {
-        return Some(PublicKey::EcdsaP256(point));
+        return PublicKey::p256(point);
     }
     PublicKey::from_pem(public)
         .ok()

@@ -173,3 +173,45 @@ fn type_and_scheme_of_a_key_are_one_thing() {
     let old: KeyObject = serde_json::from_value(object).unwrap();
     assert!(!old.is_ours(&old.key().unwrap()));
 }
+
+#[test]
+fn one_p256_key_has_one_form() {
+    let PublicKey::EcdsaP256(point) = *key(2).public() else {
+        panic!("an even byte makes a P-256 key")
+    };
+    assert!(PublicKey::p256(point).is_some());
+    // Hybrid (X9.62): another first byte, the same point, and the library would verify with it.
+    for first in [6, 7] {
+        let mut hybrid = point;
+        hybrid[0] = first;
+        assert_eq!(PublicKey::p256(hybrid), None);
+        let pem = PublicKey::EcdsaP256(hybrid).to_pem();
+        assert!(PublicKey::from_pem(&pem).is_err(), "{pem}");
+    }
+    assert_eq!(PublicKey::p256([0; P256_POINT]), None);
+    let mut off_the_curve = point;
+    off_the_curve[64] ^= 1;
+    assert_eq!(PublicKey::p256(off_the_curve), None);
+}
+
+#[test]
+fn a_key_that_everybody_can_sign_for_is_none() {
+    // With the identity for a key, R = identity and S = 0 are a signature of anything.
+    let identity = little_endian(1, 0, 0);
+    let mut forged = [0; 64];
+    forged[0] = 1;
+    assert!(PublicKey::Ed25519(identity).verify(b"anything", &forged));
+    for y in SMALL_ORDER {
+        for sign in [0, 0x80] {
+            let mut raw = y;
+            raw[31] |= sign;
+            assert_eq!(PublicKey::ed25519(raw), None);
+            let pem = PublicKey::Ed25519(raw).to_pem();
+            assert!(PublicKey::from_pem(&pem).is_err(), "{pem}");
+        }
+    }
+    let PublicKey::Ed25519(raw) = *key(1).public() else {
+        panic!("an odd byte makes an Ed25519 key")
+    };
+    assert!(PublicKey::ed25519(raw).is_some());
+}

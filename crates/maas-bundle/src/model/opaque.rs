@@ -14,13 +14,14 @@ const PICKLE_NAMES: [&str; 12] = [
 const PROGRAM_NAMES: [&str; 5] = [".so", ".dll", ".dylib", ".pyd", ".pyc"];
 
 /// First bytes, and what they are. The formats' own documents.
-const MAGIC: [(&[u8], &str); 13] = [
+const MAGIC: [(&[u8], &str); 14] = [
     (b"PK\x03\x04", ARCHIVE),
     (b"PK\x05\x06", ARCHIVE),
     (b"\x1f\x8b", ARCHIVE),
     (b"BZh", ARCHIVE),
     (b"\xfd7zXZ\x00", ARCHIVE),
     (b"\x28\xb5\x2f\xfd", ARCHIVE),
+    (b"\x04\x22\x4d\x18", ARCHIVE),
     (b"7z\xbc\xaf\x27\x1c", ARCHIVE),
     (b"Rar!\x1a\x07", ARCHIVE),
     (b"\x93NUMPY", PICKLE),

@@ -133,6 +133,10 @@ fn code_travels_only_where_the_manifest_says_so() {
             br#"{"auto_map":{"AutoConfig":"tiny.Config"}}"#,
         ),
         ("tokenizer_config.json", br#"{"auto_map":{}}"#),
+        ("video_preprocessor_config.json", br#"{"auto_map":{}}"#),
+        ("config.json", br#"{"text_config":{"auto_map":{}}}"#),
+        ("config.json", br#"{"parts":[{"custom_pipelines":{}}]}"#),
+        ("speedups.pyx", b"cdef int x"),
     ] {
         let folder = with(path, bytes);
         let (exit, text) = refused(&folder);

@@ -10,7 +10,7 @@ use super::{
     Fingerprint, HIGHEST_VERSION, Reading, Role, RoleStatus, Root, SignError, Signed,
     schema::RoleKeys,
 };
-use crate::{PublicKey, Signer, SignerId, TrustError, digest_of};
+use crate::{Floors, PublicKey, Signer, SignerId, TrustError, digest_of};
 
 /// Roots outlive releases: a host that was in a cupboard for years must still find its way
 /// (FORMAT.md 4.5). Five years, leap days not counted.
@@ -316,6 +316,28 @@ impl TrustedRoot {
     /// by itself; who put it there is the store's business.
     pub fn from_store(bytes: &[u8]) -> Result<Self, TrustError> {
         Self::own_threshold("root.json", RootFile::parse(bytes)?)
+    }
+
+    /// What is left of a host's floors once `next` stands in this root's place.
+    ///
+    /// "5.3.11. If the timestamp and / or snapshot keys have been rotated, then delete the trusted
+    /// timestamp and snapshot metadata files. This is done in order to recover from fast-forward
+    /// attacks". The floor of targets stands in the deleted snapshot (5.5.5), so it goes with it. The
+    /// epoch is the targets' version and the time is what a bill says, which the targets' keys signed
+    /// for: both floors go when those keys have gone.
+    pub fn floors_after(&self, next: &Self, floors: &Floors) -> Floors {
+        let mut floors = floors.clone();
+        let rotated = |role| self.root().is_rotated_in(next.root(), role);
+        if rotated(Role::Timestamp) || rotated(Role::Snapshot) {
+            floors.timestamp = 0;
+            floors.snapshot = 0;
+            floors.targets = 0;
+        }
+        if rotated(Role::Targets) {
+            floors.epoch = 0;
+            floors.time = Floors::default().time;
+        }
+        floors
     }
 
     /// Takes the next root of a chain (TUF 5.3.2 to 5.3.7), or says why not.

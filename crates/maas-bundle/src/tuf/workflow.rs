@@ -16,8 +16,8 @@ pub(crate) struct Workflow<'a> {
     pub(crate) floors: Floors,
     pub(crate) signers: Vec<(Role, Vec<SignerId>)>,
     pub(crate) accepted_expired: Option<AcceptedExpired>,
-    /// TUF 5.1: "Record the time at which the update began as the fixed update start time."
-    start: Instant,
+    /// The clock's reading; see [`Workflow::update_start`].
+    now: Instant,
     expired: &'a Expired,
 }
 
@@ -27,7 +27,7 @@ impl<'a> Workflow<'a> {
     pub(crate) fn start(
         root: TrustedRoot,
         floors: Floors,
-        start: Instant,
+        now: Instant,
         expired: &'a Expired,
     ) -> Self {
         Self {
@@ -35,15 +35,21 @@ impl<'a> Workflow<'a> {
             floors,
             signers: Vec::new(),
             accepted_expired: None,
-            start,
+            now,
             expired,
         }
+    }
+
+    /// TUF 5.1: "Record the time at which the update began as the fixed update start time." A clock that
+    /// lags behind what was seen signed is not believed (FORMAT.md 5.3).
+    fn update_start(&self) -> Instant {
+        self.now.max(self.floors.time)
     }
 
     /// One turn of TUF 5.3: 5.3.4 to 5.3.7 stand in [`TrustedRoot::next`].
     pub(crate) fn next_root(&mut self, file: &str, next: RootFile) -> Result<(), TrustError> {
         let next = self.root.next(file, next)?;
-        self.recover_from_fast_forward(&next);
+        self.floors = self.root.floors_after(&next, &self.floors);
         self.root = next;
         Ok(())
     }
@@ -54,22 +60,6 @@ impl<'a> Workflow<'a> {
         self.check_expiry(file, self.root.expires())?;
         self.signers.push((Role::Root, self.root.status().signed));
         Ok(())
-    }
-
-    /// "5.3.11. If the timestamp and / or snapshot keys have been rotated, then delete the trusted
-    /// timestamp and snapshot metadata files. This is done in order to recover from fast-forward
-    /// attacks". The floor of targets stands in the deleted snapshot (5.5.5), so it goes with it; the
-    /// epoch is the targets' version, so its floor goes when the targets' keys have gone.
-    fn recover_from_fast_forward(&mut self, next: &TrustedRoot) {
-        let rotated = |role| self.root.root().is_rotated_in(next.root(), role);
-        if rotated(Role::Timestamp) || rotated(Role::Snapshot) {
-            self.floors.timestamp = 0;
-            self.floors.snapshot = 0;
-            self.floors.targets = 0;
-        }
-        if rotated(Role::Targets) {
-            self.floors.epoch = 0;
-        }
     }
 
     /// TUF 5.4.2 and 5.4.3. Answers the snapshot that the timestamp names.
@@ -147,16 +137,13 @@ impl<'a> Workflow<'a> {
     }
 
     fn check_expiry(&mut self, file: &str, expires: Instant) -> Result<(), TrustError> {
-        if expires > self.start {
+        let now = self.update_start();
+        if expires > now {
             return Ok(());
         }
         let file = file.to_owned();
         match self.expired {
-            Expired::Refuse => Err(TrustError::Expired {
-                file,
-                expires,
-                now: self.start,
-            }),
+            Expired::Refuse => Err(TrustError::Expired { file, expires, now }),
             Expired::Accept { reason } => {
                 self.accepted_expired.get_or_insert(AcceptedExpired {
                     file,

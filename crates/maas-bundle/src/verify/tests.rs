@@ -502,7 +502,7 @@ fn replaced_keys_start_the_floors_anew() {
         snapshot: 1 << 32,
         targets: 1 << 32,
         epoch: 1 << 32,
-        ..Floors::default()
+        time: "9000-01-01T00:00:00Z".parse().unwrap(),
     };
     assert_eq!(
         sample.verified_above(&floors).unwrap_err().exit(),
@@ -511,6 +511,7 @@ fn replaced_keys_start_the_floors_anew() {
     rotate(&mut sample, &[1, 2, 3, 4]);
     let verified = sample.verified_above(&floors).unwrap();
     assert_eq!(verified.next_floors().epoch, 7);
+    assert_eq!(verified.next_floors().time, verified.bill().created);
 }
 
 #[test]

@@ -74,7 +74,8 @@ impl TrustDb {
 
     /// The one way down: the keys behind the floors were replaced. Part of the transaction that
     /// replaces them. Only floors that start anew, from 0, are touched: another installation may have
-    /// raised the others since they were read. The time stays.
+    /// raised the others since they were read. The time starts anew with the epoch: the same keys
+    /// signed for both.
     pub(super) fn restart_floors(
         &self,
         transaction: &Transaction<'_>,
@@ -84,7 +85,20 @@ impl TrustDb {
             .into_iter()
             .zip(values(to))
             .filter(|(_, value)| *value == 0)
-            .try_for_each(|(what, value)| self.set_floor(transaction, what, value))
+            .try_for_each(|(what, value)| self.set_floor(transaction, what, value))?;
+        if to.epoch == 0 && to.time == Floors::default().time {
+            self.set_time(transaction, to.time)?;
+        }
+        Ok(())
+    }
+
+    /// Another chain of roots begins at this version.
+    pub(super) fn restart_root_floor(
+        &self,
+        transaction: &Transaction<'_>,
+        version: u64,
+    ) -> Result<(), StoreError> {
+        self.set_floor(transaction, ROOT, version)
     }
 
     fn floor(&self, what: &str) -> Result<u64, StoreError> {

@@ -93,13 +93,22 @@ impl TrustDb {
         })
     }
 
-    /// Forgets every trusted root and stores this one, which a person has compared. Floors stay.
+    /// Forgets every trusted root and stores this one, which a person has compared. It begins another
+    /// chain, so the floor of roots is its version; the other floors fall with the keys that are gone
+    /// ([`TrustedRoot::floors_after`]), in the same transaction.
     pub fn replace_roots(&self, lock: &Lock, root: &StoredRoot) -> Result<(), StoreError> {
+        let floors = self.floors()?;
+        let left = match self.newest_root()? {
+            Some(newest) => newest.root.floors_after(&root.root, &floors),
+            None => floors,
+        };
         self.commit(lock.disk(), "another trusted root", |transaction| {
             transaction
                 .execute("DELETE FROM root", [])
                 .map_err(self.failed("forget the trusted roots"))?;
-            self.insert(transaction, root)
+            self.insert(transaction, root)?;
+            self.restart_root_floor(transaction, root.root.version())?;
+            self.restart_floors(transaction, &left)
         })
     }
 

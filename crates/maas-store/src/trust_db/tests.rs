@@ -1,5 +1,5 @@
 use jiff::Timestamp;
-use maas_bundle::{Floors, sample::Sample};
+use maas_bundle::{Floors, RootFile, TrustedRoot, sample::Sample};
 use maas_types::Exit;
 
 use super::*;
@@ -99,6 +99,43 @@ fn floors_fall_with_the_keys_behind_them_and_only_together_with_a_new_root() {
     db.add_roots(&lock, &stored, Some(&floors(0, 0))).unwrap();
     assert_eq!(db.floors().unwrap(), floors(7, 7));
     assert!(db.raise_floors(&lock, 1, &floors(8, 8)).is_err());
+}
+
+#[test]
+fn a_replaced_root_begins_another_chain_and_floors_fall_with_the_keys_that_are_gone() {
+    let host = host();
+    let lock = lock(&host);
+    let db = TrustDb::open(&lock).unwrap();
+    let stored = |root| StoredRoot {
+        root,
+        name: "us".to_owned(),
+        added: Timestamp::UNIX_EPOCH,
+    };
+    let sample = Sample::new(7).unwrap();
+    db.add_roots(&lock, &[stored(sample.root.clone())], None)
+        .unwrap();
+    let late = Floors {
+        time: "2026-11-22T00:00:00Z".parse().unwrap(),
+        ..floors(9, 9)
+    };
+    db.raise_floors(&lock, 3, &late).unwrap();
+    // The same keys in a chain that begins at 1: what they have signed counts on.
+    db.replace_roots(&lock, &stored(sample.root.clone()))
+        .unwrap();
+    assert_eq!(db.floors().unwrap(), late);
+    db.raise_floors(&lock, 1, &late).unwrap();
+    assert!(db.raise_floors(&lock, 1, &floors(8, 8)).is_err());
+    // Other keys: nothing of theirs was ever accepted here.
+    let keys = [Sample::key(21), Sample::key(22)];
+    let publics: Vec<_> = keys.iter().map(|key| *key.public()).collect();
+    let mut file = RootFile::init(&publics, 2, sample.now).unwrap();
+    for key in &keys {
+        file.sign(key, None).unwrap();
+    }
+    let other = TrustedRoot::pin(&file.bytes(), &file.fingerprint()).unwrap();
+    db.replace_roots(&lock, &stored(other)).unwrap();
+    assert_eq!(db.floors().unwrap(), Floors::default());
+    db.raise_floors(&lock, 1, &floors(1, 1)).unwrap();
 }
 
 #[test]

@@ -222,23 +222,74 @@ fn refusals_are_sentences() {
         refusal(&|w| w.manifest.engine.replicas = 65, "/"),
         refusal(&|_| {}, &long),
     ];
-    insta::assert_snapshot!(shown.join("\n"), @r#"
-the manifest of `tiny` has the engine flag `--host=0.0.0.0`, which the appliance sets itself
-the manifest of `tiny` has the engine flag `--api-key`, but the gateway is what checks keys
-the manifest of `tiny` has the engine flag `--gpu_memory_utilization=1`, but it also sets `gpu_memory`; say it once
-the manifest of `tiny` sets the variable `HF_HUB_OFFLINE`, which the appliance sets itself
-the variable `A=\u{1b}` of `tiny` is not one that a process can have
-an argument of `tiny` holds a zero byte
-the manifest of `tiny` asks for 65 replicas, and one host takes at most 64
-the socket path `/rrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrr/run/maas-appliance/engines/tiny-0.sock` has 120 bytes, and Linux takes at most 107 (choose a shorter --root)
-"#);
+    insta::assert_snapshot!(shown.join("\n"), @r"
+    the manifest of `tiny` has the engine flag `--host=0.0.0.0`, which the appliance sets itself
+    the manifest of `tiny` has the engine flag `--api-key`, but the gateway is what checks keys
+    the manifest of `tiny` has the engine flag `--gpu_memory_utilization=1`, but it also sets `gpu_memory`; say it once
+    the manifest of `tiny` sets the variable `HF_HUB_OFFLINE`: only settings of vLLM, PyTorch, CUDA, NCCL and their like may be set, and none that names a file, a program or an address
+    the variable `A=\u{1b}` of `tiny` is not one that a process can have
+    an argument of `tiny` holds a zero byte
+    the manifest of `tiny` asks for 65 replicas, and one host takes at most 64
+    the socket path `/rrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrr/run/maas-appliance/engines/tiny-0.sock` has 120 bytes, and Linux takes at most 107 (choose a shorter --root)
+    ");
+}
+
+#[test]
+fn a_flag_is_refused_in_every_spelling() {
+    for flag in [
+        "--kv-events-config.publisher=zmq",
+        "--kv_transfer_config.kv_connector_module_path",
+        "--logits-processors+",
+        "--distributed-executor-backend=here.Executor",
+        "--pipeline-parallel-size",
+        "-pp2",
+        "-r1",
+        "--node",
+    ] {
+        let mut wish = wish();
+        wish.manifest.engine.args = vec![flag.to_owned()];
+        let refused = spelled(EngineKind::Vllm, &wish, &gpus(1), "/");
+        assert!(matches!(refused, Err(ArgvError::Flag { .. })), "{flag}");
+    }
+    for flag in ["--no-enable-prefix-caching", "--dtype=bfloat16", "-O3"] {
+        let mut wish = wish();
+        wish.manifest.engine.args = vec![flag.to_owned()];
+        spelled(EngineKind::Vllm, &wish, &gpus(1), "/").expect(flag);
+    }
+}
+
+#[test]
+fn only_variables_of_the_engines_libraries_that_load_and_open_nothing_may_be_set() {
+    for (name, may) in [
+        ("VLLM_CPU_KVCACHE_SPACE", true),
+        ("PYTORCH_CUDA_ALLOC_CONF", true),
+        ("TOKENIZERS_PARALLELISM", true),
+        ("NCCL_DEBUG", true),
+        ("NCCL_DEBUG_FILE", false),
+        ("NCCL_NET_PLUGIN", false),
+        ("VLLM_NCCL_SO_PATH", false),
+        ("CUDA_INJECTION64_PATH", false),
+        ("TRITON_PTXAS_PATH", false),
+        ("VLLM_DEBUG_LOG_API_SERVER_RESPONSE", false),
+        ("VLLM_USE_MODELSCOPE", false),
+        ("VLLM_API_KEY", false),
+        ("GCONV_PATH", false),
+        ("LD_PRELOAD", false),
+        ("HTTPS_PROXY", false),
+        ("CC", false),
+    ] {
+        let mut wish = wish();
+        wish.manifest.engine.env = [(name.to_owned(), "1".to_owned())].into();
+        let spelled = spelled(EngineKind::Vllm, &wish, &gpus(1), "/");
+        assert_eq!(spelled.is_ok(), may, "{name}");
+    }
 }
 
 #[test]
 fn no_variable_that_keeps_an_engine_offline_can_be_changed() {
     let spec = spelled(EngineKind::Vllm, &wish(), &gpus(1), "/").unwrap();
     for name in spec.env.keys().filter(|n| n.as_str() != "LANG") {
-        assert!(is_ours(name), "{name}");
+        assert!(!may_be_set(name), "{name}");
     }
 }
 
@@ -257,7 +308,7 @@ fn no_variable_loads_code_opens_a_way_out_or_tells_what_clients_say() {
         "VLLM_TRACE_FUNCTION",
         "HF_TOKEN",
     ] {
-        assert!(is_ours(name), "{name}");
+        assert!(!may_be_set(name), "{name}");
     }
     for name in [
         "VLLM_CPU_KVCACHE_SPACE",
@@ -267,7 +318,7 @@ fn no_variable_loads_code_opens_a_way_out_or_tells_what_clients_say() {
         "NCCL_P2P_DISABLE",
         "PYTORCH_ALLOC_CONF",
     ] {
-        assert!(!is_ours(name), "{name}");
+        assert!(may_be_set(name), "{name}");
     }
 }
 

@@ -266,7 +266,7 @@ fn arrives(bundle: &Verified<Bundle>, sample: &Sample) {
     let media = sample.volumes();
     let located = locate(bundle, &media).map(|located| located.problems().len());
     let report = verify_contents(bundle, &media, &Silent);
-    let _ = look_into(bundle, &media);
+    let _ = look_into(bundle, &media, None);
     let inspection = inspect(&media, None).expect("what is verified can be looked at");
     assert_eq!(inspection.bill, *bundle.bill_digest());
     if !report.is_good() {

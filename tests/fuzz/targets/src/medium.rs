@@ -85,7 +85,7 @@ pub fn medium(data: &[u8]) {
     let media = sample.volumes();
     let report = verify_contents(&bundle, &media, &Silent);
     let around = verify_surroundings(&bundle, &media, &Silent);
-    let models = look_into(&bundle, &media);
+    let models = look_into(&bundle, &media, None);
     if report.is_good() {
         assert!(around.is_good() && models.is_ok());
         assert_eq!(contents(&sample.media), contents(&TWO.media));

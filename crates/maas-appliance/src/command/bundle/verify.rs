@@ -138,8 +138,9 @@ impl Found {
             endorsements: Vec::new(),
             refused: None,
         };
-        if found.content_read && found.report.is_good() {
-            match look_into(bundle, media) {
+        if found.content_read && found.report.is_good() && found.lacking.is_empty() {
+            let store = Store::new(layout);
+            match look_into(bundle, media, Some(&|blob, limit| store.head(blob, limit))) {
                 Ok(endorsements) => found.endorsements = endorsements,
                 Err(error) => {
                     found.refused = Some((crate::error::chain(&error), error.exit()));
