@@ -183,6 +183,24 @@ fn an_epoch_that_thieves_have_signed_is_left_behind_with_their_keys() {
 }
 
 #[test]
+fn two_releases_of_one_epoch_are_pointed_out() {
+    let site = Site::new().with_keys().with_recipe(7).with_small_binary();
+    site.build("beta");
+    site.trust();
+    site.configure("load=0s");
+    let first = site.host(&["install", "--media", "beta"]).ok();
+    assert!(!first.stderr.contains("P-EPOCH"), "{}", first.stderr);
+    site.write("model/tokenizer.json", "{\"version\": \"1.1\"}\n");
+    site.build("final");
+    let second = site.host(&["install", "--media", "final"]).ok();
+    let warning = "WARN  P-EPOCH  epoch 7 is also that of generation 7-1, which is another release";
+    assert!(second.stderr.contains(warning), "{}", second.stderr);
+    // The same release once more is nothing to warn of on its own, but the other is still there.
+    let again = site.host(&["install", "--media", "final"]).ok();
+    assert!(again.stderr.contains(warning), "{}", again.stderr);
+}
+
+#[test]
 fn what_was_removed_is_named_exactly() {
     let site = Site::new().with_keys();
     for key in ["", "00000000"] {

@@ -80,3 +80,40 @@ fn objects<'a>(located: &'a Located<'_>, digest: &Digest) -> io::Result<&'a [Obj
     at.map(|at| blobs[at].objects.as_slice())
         .map_err(|_| io::ErrorKind::NotFound.into())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::{Consignment, MemoryMedia, Silent, Spread, copy, sample::Sample};
+
+    #[test]
+    fn what_a_delta_leaves_out_is_looked_into_where_it_is() {
+        let sample = Sample::new(7).unwrap();
+        let bundle = sample.verified().unwrap();
+        let have: BTreeSet<_> = bundle.bill().blobs.iter().map(|blob| blob.digest).collect();
+        let mut delta = MemoryMedia::new("stick-1");
+        let order = Consignment {
+            bundle: None,
+            spread: &Spread::Evenly,
+            have: &have,
+            progress: &Silent,
+        };
+        copy(&sample.volumes(), &mut [&mut delta], &order).unwrap();
+        let media: [&dyn Media; 1] = [&delta];
+        let host = |digest: &Digest, limit: u64| {
+            let path = format!("MAAS/{}/blobs/sha256/{}", sample.bundle, digest.hex());
+            let blob = sample.media[0]
+                .bytes(&path)
+                .ok_or(io::ErrorKind::NotFound)?;
+            let mut head = Vec::new();
+            blob.take(limit).read_to_end(&mut head)?;
+            Ok(head)
+        };
+        look_into(&bundle, &media, Some(&host)).unwrap();
+        let pickles = |_: &Digest, _: u64| Ok(b"\x80\x04\x95pickle".to_vec());
+        look_into(&bundle, &media, Some(&pickles)).unwrap_err();
+        assert!(look_into(&bundle, &media, None).unwrap().is_empty());
+    }
+}

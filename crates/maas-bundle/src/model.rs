@@ -209,7 +209,7 @@ fn has_code(settings: &Value) -> bool {
             (NAMES_CODE.contains(&name.as_str()) && !value.is_null()) || has_code(value)
         }),
         Value::Array(items) => items.iter().any(has_code),
-        _ => false,
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
     }
 }
 

@@ -6,6 +6,7 @@
 //! here: "download" is a capped read, "persist" is [`Bundle::next_floors`] and
 //! [`Bundle::new_roots`], which the store writes before the switch.
 
+use jiff::Timestamp;
 use maas_types::{BillOfLading, BundleId, PART_BYTES};
 
 use crate::{
@@ -304,22 +305,26 @@ impl<'a> Check<'a> {
         Ok(bill)
     }
 
-    /// The time floor rises with signed times only: a clock that once ran ahead must not make every
-    /// later bundle look expired. And never beyond the end of the root that says who may sign: whoever
-    /// stole release keys could otherwise name a year after which every honest bundle is too old.
     fn next_floors(&self, bill: &BillOfLading) -> Floors {
         Floors {
             timestamp: bill.epoch,
             snapshot: bill.epoch,
             targets: bill.epoch,
             epoch: self.workflow.floors.epoch.max(bill.epoch),
-            time: self
-                .workflow
-                .floors
-                .time
-                .max(bill.created.min(self.workflow.root.expires())),
+            time: time_floor(
+                self.workflow.floors.time,
+                bill.created,
+                self.workflow.root.expires(),
+            ),
         }
     }
+}
+
+/// The time floor rises with signed times only: a clock that once ran ahead must not make every later
+/// bundle look expired. And never beyond the end of the root that says who may sign: whoever stole release
+/// keys could otherwise name a year after which every honest bundle is too old.
+fn time_floor(before: Timestamp, created: Timestamp, end_of_root: Timestamp) -> Timestamp {
+    before.max(created.min(end_of_root))
 }
 
 #[cfg(test)]

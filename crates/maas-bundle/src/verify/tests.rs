@@ -515,6 +515,18 @@ fn replaced_keys_start_the_floors_anew() {
 }
 
 #[test]
+fn a_thief_of_release_keys_cannot_name_a_year_beyond_the_root() {
+    let at = |year: u16| {
+        format!("{year}-01-01T00:00:00Z")
+            .parse::<jiff::Timestamp>()
+            .unwrap()
+    };
+    assert_eq!(super::time_floor(at(2026), at(2027), at(2031)), at(2027));
+    assert_eq!(super::time_floor(at(2026), at(9000), at(2031)), at(2031));
+    assert_eq!(super::time_floor(at(2028), at(2027), at(2031)), at(2028));
+}
+
+#[test]
 fn a_chain_of_roots_with_a_gap_or_without_its_start_is_refused() {
     let mut sample = sample();
     rotate(&mut sample, &[1, 2, 3, 4]);
