@@ -56,7 +56,7 @@ pub enum ModelTrust {
         /// The authorities, as DER certificates. No others count.
         roots: Vec<Vec<u8>>,
         /// The signer: exactly a DNS name, email address or URI among the subject alternative names,
-        /// or the subject's common name.
+        /// or the subject's common name where there are none.
         identity: String,
     },
 }

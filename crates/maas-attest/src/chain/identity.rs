@@ -6,7 +6,8 @@ use super::ChainError;
 use crate::json;
 
 /// Compares the wanted name, byte for byte, with the subject alternative names (DNS name, email
-/// address, URI) and the subject's common name. No wildcards, no case folding, no parts of names:
+/// address, URI), or with the subject's common name where there are none: an authority that vouches for
+/// names may still let people call themselves what they like in the subject (RFC 9525, 2). No wildcards, no case folding, no parts of names:
 /// each of them has let the wrong one in somewhere.
 pub(super) fn check(certificate: &X509Certificate<'_>, wanted: &str) -> Result<(), ChainError> {
     let names = names(certificate);
@@ -27,12 +28,11 @@ fn names(certificate: &X509Certificate<'_>) -> Vec<String> {
         .subject()
         .iter_common_name()
         .filter_map(|name| name.as_str().ok());
-    alternative
-        .iter()
-        .filter_map(text)
-        .chain(common)
-        .map(str::to_owned)
-        .collect()
+    if alternative.is_empty() {
+        return common.map(str::to_owned).collect();
+    }
+    let alternative = alternative.iter().filter_map(text);
+    alternative.map(str::to_owned).collect()
 }
 
 #[expect(

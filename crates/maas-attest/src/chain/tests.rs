@@ -241,7 +241,6 @@ fn an_identity_is_compared_byte_for_byte() {
         WHO,
         "*.models.example.com",
         "https://example.com/models",
-        "Model Release",
     ] {
         assert!(is(who).is_ok(), "{who}");
     }
@@ -253,11 +252,21 @@ fn an_identity_is_compared_byte_for_byte() {
         "https://example.com/models/",
         "10.0.0.1",
         "CN=Model Release",
+        "Model Release",
         "Model",
     ] {
         assert!(matches!(is(who), Err(ChainError::Identity { .. })), "{who}");
     }
-    insta::assert_snapshot!(is("x").unwrap_err(), @"the signer is `models@example.com` or `*.models.example.com` or `https://example.com/models` or `Model Release`, not `x`");
+    insta::assert_snapshot!(is("x").unwrap_err(), @"the signer is `models@example.com` or `*.models.example.com` or `https://example.com/models`, not `x`");
+}
+
+#[test]
+fn a_common_name_counts_only_where_there_is_no_other() {
+    let root = make(authority("root"), None);
+    let mut parameters = signer();
+    parameters.subject_alt_names.clear();
+    let leaf = make(parameters, Some(&root));
+    assert!(at(&[&leaf], &[&root], "Model Release", NOW).is_ok());
 }
 
 #[test]
