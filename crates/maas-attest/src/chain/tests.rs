@@ -237,11 +237,7 @@ fn an_identity_is_compared_byte_for_byte() {
     ];
     let leaf = make(parameters, Some(&root));
     let is = |who| at(&[&leaf], &[&root], who, NOW);
-    for who in [
-        WHO,
-        "*.models.example.com",
-        "https://example.com/models",
-    ] {
+    for who in [WHO, "*.models.example.com", "https://example.com/models"] {
         assert!(is(who).is_ok(), "{who}");
     }
     for who in [
