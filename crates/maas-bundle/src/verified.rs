@@ -54,10 +54,8 @@ impl fmt::Debug for Bundle {
 /// Expired metadata that was taken all the same.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AcceptedExpired {
-    /// The file.
-    pub file: String,
-    /// When it expired.
-    pub expires: Timestamp,
+    /// Every file, and when it expired; never empty.
+    pub files: Vec<(String, Timestamp)>,
     /// The reason that the operator gave.
     pub reason: String,
 }

@@ -245,6 +245,9 @@ impl Run<'_> {
             accepted_expired: bundle
                 .accepted_expired()
                 .map(|expired| expired.reason.clone()),
+            expired: bundle
+                .accepted_expired()
+                .map_or_else(Vec::new, |expired| expired.files.clone()),
             volumes: self.media.iter().map(|m| m.label().to_owned()).collect(),
             blobs: self.ingested,
             started: self.started,

@@ -33,6 +33,9 @@ pub struct Receipt {
     /// The reason that was given for taking an expired bundle.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub accepted_expired: Option<String>,
+    /// What had expired, each with its end.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub expired: Vec<(String, Timestamp)>,
     /// Labels of the volumes that were given.
     pub volumes: Vec<String>,
     /// What was read, written and skipped.

@@ -106,10 +106,12 @@ fn attempt(
         .hint("what is stored stays; begin again with the volumes of one bundle"));
     }
     if let Some(accepted) = bundle.accepted_expired() {
-        output::words(&format!(
-            "WARN  {} expired on {} and is accepted because: {}",
-            accepted.file, accepted.expires, accepted.reason
-        ));
+        for (file, expires) in &accepted.files {
+            let reason = &accepted.reason;
+            output::words(&format!(
+                "WARN  {file} expired on {expires} and is accepted because: {reason}"
+            ));
+        }
     }
     let gpus = published(&layout.gpu_inventory())?;
     let config = super::config(layout)?;

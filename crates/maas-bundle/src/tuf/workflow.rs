@@ -145,11 +145,13 @@ impl<'a> Workflow<'a> {
         match self.expired {
             Expired::Refuse => Err(TrustError::Expired { file, expires, now }),
             Expired::Accept { reason } => {
-                self.accepted_expired.get_or_insert(AcceptedExpired {
-                    file,
-                    expires,
-                    reason: reason.clone(),
-                });
+                let accepted = self
+                    .accepted_expired
+                    .get_or_insert_with(|| AcceptedExpired {
+                        files: Vec::new(),
+                        reason: reason.clone(),
+                    });
+                accepted.files.push((file, expires));
                 Ok(())
             }
         }

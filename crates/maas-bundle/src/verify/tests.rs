@@ -262,6 +262,15 @@ fn an_accepted_expired_bundle_carries_the_reason() {
     let verified = verify_metadata(&sample.volumes(), None, &trust).unwrap();
     let accepted = verified.accepted_expired().unwrap();
     assert_eq!(accepted.reason, "ship at sea");
+    let files = accepted
+        .files
+        .iter()
+        .map(|(file, _)| file.rsplit('/').next().unwrap());
+    let files: Vec<_> = files.collect();
+    assert_eq!(
+        files,
+        ["timestamp.json", "7.snapshot.json", "7.targets.json"]
+    );
 }
 
 #[test]
