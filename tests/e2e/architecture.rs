@@ -126,7 +126,10 @@ fn no_source_file_is_longer_than_one_sitting() {
             let entry = entry.unwrap();
             let path = entry.path();
             if entry.file_type().unwrap().is_dir() {
-                folders.push(path.to_owned());
+                // What the fuzzers' own workspace has built, dependencies' sources included.
+                if !path.ends_with("fuzz/target") {
+                    folders.push(path.to_owned());
+                }
             } else if path.extension() == Some("rs") && path.file_stem() != Some("tests") {
                 let lines = std::fs::read_to_string(path).unwrap().lines().count();
                 if lines > 500 {
