@@ -83,8 +83,26 @@ enum Turn {
     Next(MissingBytes),
 }
 
-/// `begun` is the bundle of the turns before, by the digest of its bill: who began with one release is not
-/// led to another by the next volume.
+/// Who began with one release is not led to another by the next volume. `begun` is the bundle of the turns
+/// before, with the digest of its bill.
+fn go_on_with(
+    begun: &mut Option<(BundleId, Digest)>,
+    bundle: &BundleId,
+    bill: &Digest,
+) -> Result<(), CommandError> {
+    let (id, digest) = begun.get_or_insert_with(|| (bundle.clone(), *bill));
+    if digest == bill {
+        return Ok(());
+    }
+    let error = CommandError::new(
+        Exit::Medium,
+        format!(
+            "this volume has another release, `{bundle}`, than `{id}`, which was begun; nothing of it was taken"
+        ),
+    );
+    Err(error.hint("what is stored stays; begin again with the volumes of one bundle"))
+}
+
 fn attempt(
     args: &InstallArgs,
     layout: &Layout,
@@ -94,17 +112,7 @@ fn attempt(
     let media = as_media(folders);
     let db = TrustDb::read(layout)?;
     let bundle = verified(args, db.as_ref(), &media)?;
-    let (id, digest) = begun.get_or_insert((bundle.bill().bundle.clone(), *bundle.bill_digest()));
-    if digest != bundle.bill_digest() {
-        return Err(CommandError::new(
-            Exit::Medium,
-            format!(
-                "this volume is of `{}`, and `{id}` was begun; nothing of it was taken",
-                bundle.bill().bundle
-            ),
-        )
-        .hint("what is stored stays; begin again with the volumes of one bundle"));
-    }
+    go_on_with(begun, &bundle.bill().bundle, bundle.bill_digest())?;
     if let Some(accepted) = bundle.accepted_expired() {
         for (file, expires) in &accepted.files {
             let reason = &accepted.reason;
@@ -278,4 +286,27 @@ pub(super) fn export_ca(layout: &Layout, out: Option<&Utf8Path>) -> CommandResul
         }
     }
     Ok(Exit::Done)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_next_volume_does_not_lead_to_another_release() {
+        let mut begun = None;
+        let id = |text: &str| text.parse::<BundleId>().unwrap();
+        let bill = |byte: u8| Digest::from_hex(&hex_of(byte)).unwrap();
+        go_on_with(&mut begun, &id("ra-5"), &bill(1)).unwrap();
+        go_on_with(&mut begun, &id("ra-5"), &bill(1)).unwrap();
+        // Another name, or the same name over another bill.
+        for (bundle, byte) in [("rb-4", 2), ("ra-5", 3)] {
+            assert!(go_on_with(&mut begun, &id(bundle), &bill(byte)).is_err());
+        }
+        go_on_with(&mut begun, &id("ra-5"), &bill(1)).unwrap();
+    }
+
+    fn hex_of(byte: u8) -> String {
+        format!("{byte:02x}").repeat(32)
+    }
 }
