@@ -7,12 +7,9 @@ use std::io::{self, Read as _};
 use maas_types::Digest;
 
 use crate::{
-    Bundle, Endorsement, EndorsementError, Located, Media, ModelError, Object, Verified,
-    check_endorsements, check_models, locate,
+    Bundle, Endorsement, EndorsementError, LARGEST_SIGNATURE, Located, Media, ModelError, Object,
+    Verified, check_endorsements, check_models, locate,
 };
-
-/// A signature and what it stands on are some kilobytes; an image's index too.
-const LARGEST_SIGNATURE: u64 = 4 << 20;
 
 /// Why something that arrived as it was signed may still not be installed.
 #[derive(Debug, thiserror::Error)]

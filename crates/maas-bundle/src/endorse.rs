@@ -23,6 +23,10 @@ use crate::{
     oci::{self, Index},
 };
 
+/// How much of a signature, or of what it stands on, is read: bytes. Both are some kilobytes, and so is an
+/// image's index.
+pub const LARGEST_SIGNATURE: u64 = 4 << 20;
+
 /// Reads a small blob whole.
 type Read<'a> = &'a dyn Fn(&Digest) -> io::Result<Vec<u8>>;
 

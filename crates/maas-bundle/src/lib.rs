@@ -54,7 +54,7 @@ pub use build::{BuildError, Built, Order, build};
 pub use contents::{Report, verify_contents, verify_surroundings};
 pub use copy::{Consignment, Copied, CopyError, compare_copy, copy, volumes_needed};
 pub use diff::{Change, Difference, How, Side, diff};
-pub use endorse::{Endorsement, EndorsementError, check_endorsements};
+pub use endorse::{Endorsement, EndorsementError, LARGEST_SIGNATURE, check_endorsements};
 pub use inspect::{InspectedImage, InspectedModel, InspectedRoot, Inspection, inspect};
 pub use key::{Algorithm, Detached, KeyError, PrivateKey, PublicKey, Salt, Signer, SignerId};
 pub use locate::{Located, LocatedBlob, MissingObject, Object, locate};

@@ -141,17 +141,22 @@ struct Shipped<'a> {
 
 impl ModelFiles for Shipped<'_> {
     fn list(&self) -> Vec<(BlobPath, u64)> {
-        let size = |blob| self.bill.blob(blob).map_or(0, |blob| blob.size);
-        let files = self.model.files.iter();
-        files
-            .map(|file| (file.path.clone(), size(&file.blob)))
-            .collect()
+        sizes(self.bill, self.model)
     }
 
     fn head(&self, path: &BlobPath, limit: u64) -> io::Result<Vec<u8>> {
         let file = self.model.files.iter().find(|file| file.path == *path);
         (self.head)(&file.ok_or(io::ErrorKind::NotFound)?.blob, limit)
     }
+}
+
+/// The files of a model as a bill has them, with their sizes in bytes.
+pub(crate) fn sizes(bill: &BillOfLading, model: &ShippedModel) -> Vec<(BlobPath, u64)> {
+    let size = |blob| bill.blob(blob).map_or(0, |blob| blob.size);
+    let files = model.files.iter();
+    files
+        .map(|file| (file.path.clone(), size(&file.blob)))
+        .collect()
 }
 
 impl RemoteCode {

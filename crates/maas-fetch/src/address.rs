@@ -10,7 +10,7 @@ use std::{fmt, net::IpAddr, str::FromStr};
 
 use http::Uri;
 
-use crate::plain::plain;
+use crate::plain;
 
 /// An absolute `http` or `https` address without user name and fragment.
 #[derive(Clone, PartialEq, Eq)]

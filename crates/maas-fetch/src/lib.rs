@@ -17,13 +17,14 @@ mod error;
 mod hub;
 #[cfg(test)]
 mod loopback;
-mod plain;
 mod progress;
 mod registry;
 mod secret;
 mod transfer;
 mod wire;
 mod workspace;
+
+use maas_types::json::plain;
 
 pub use address::{Address, AddressError};
 pub use error::FetchError;

@@ -13,7 +13,7 @@ use crate::{
     Address, FetchError, Note, Progress,
     access::Access,
     content::ContentId,
-    plain::plain,
+    plain,
     progress::HighWater,
     wire::{Answer, Ask, Patience, Resume, Wire, WireError},
     workspace::{Part, Workspace},

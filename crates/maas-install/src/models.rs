@@ -1,14 +1,11 @@
 //! The models of a bundle, looked into once more on the host: a signature says who answers for a
 //! model, not that nothing in it runs.
 
-use maas_bundle::{check_endorsements, check_models};
+use maas_bundle::{LARGEST_SIGNATURE, check_endorsements, check_models};
 use maas_store::Store;
 use maas_types::{BillOfLading, Digest};
 
 use crate::InstallError;
-
-/// A signature and what it stands on are some kilobytes; an image's index too.
-const LARGEST_SIGNATURE: u64 = 4 << 20;
 
 /// Checks every model of a bundle whose blobs are all stored, and what makers of models and images have
 /// signed.

@@ -25,7 +25,8 @@ pub fn strict<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, serde_json::Error>
 }
 
 /// Text of somebody else, fit for a message: at most 200 characters, none of them control characters or
-/// marks that turn the reading direction.
+/// marks that turn the reading direction: what a server or a file says must not move the cursor, hide
+/// the line above, or be longer than what it explains.
 pub fn plain(text: &str) -> String {
     text.chars()
         .take(200)

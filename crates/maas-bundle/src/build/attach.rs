@@ -16,7 +16,7 @@ use super::{
 use crate::{
     ModelFiles, bill,
     endorse::{check_endorsements, parts_of, signed_files},
-    model::measure,
+    model::{measure, sizes},
 };
 
 /// What a `CycloneDX` document in JSON is called (IANA).
@@ -186,11 +186,7 @@ impl Taken<'_, '_> {
 
 impl ModelFiles for Taken<'_, '_> {
     fn list(&self) -> Vec<(BlobPath, u64)> {
-        let size = |blob| self.bill.blob(blob).map_or(0, |blob| blob.size);
-        let files = self.model.files.iter();
-        files
-            .map(|file| (file.path.clone(), size(&file.blob)))
-            .collect()
+        sizes(self.bill, self.model)
     }
 
     fn head(&self, path: &BlobPath, limit: u64) -> io::Result<Vec<u8>> {

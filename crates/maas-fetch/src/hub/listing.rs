@@ -8,7 +8,7 @@ use crate::{
     Address, FetchError, Note, Progress,
     access::Access,
     content::ContentId,
-    plain::plain,
+    plain,
     wire::{Ask, Document},
 };
 

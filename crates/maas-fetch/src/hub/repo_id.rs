@@ -2,7 +2,7 @@
 
 use std::{fmt, str::FromStr};
 
-use crate::plain::plain;
+use crate::plain;
 
 /// `owner/name`, or the `name` alone of the hub's first years. Letters, digits, `-`, `_` and `.`, at
 /// most 96 characters each.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use maas_types::BlobPath;
 
 use super::{Pattern, RepoId, listing::Listed};
-use crate::{FetchError, Note, Progress, plain::plain};
+use crate::{FetchError, Note, Progress, plain};
 
 /// What runs code when it is read (pickle), and the same weights for other frameworks.
 const OTHER_WEIGHTS: [&str; 9] = [

@@ -8,7 +8,7 @@ use maas_types::Digest;
 use serde::{Deserialize, Serialize};
 
 use super::Reference;
-use crate::{FetchError, content::sha256, plain::plain};
+use crate::{FetchError, content::sha256, plain};
 
 const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 pub(super) const INDEX: &str = "application/vnd.oci.image.index.v1+json";

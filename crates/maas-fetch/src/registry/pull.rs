@@ -16,7 +16,7 @@ use crate::{
     access::Access,
     content::{ContentId, sha256},
     hub::LANES,
-    plain::plain,
+    plain,
     transfer::{Got, Transfer, Want},
     wire::{Ask, Document, Wire, WireError},
     workspace::Workspace,

@@ -4,7 +4,7 @@ use std::{fmt, str::FromStr};
 
 use maas_types::Digest;
 
-use crate::{address::is_loopback, plain::plain};
+use crate::{address::is_loopback, plain};
 
 /// Docker's own registry, as people write it, and as it answers.
 const DOCKER: (&str, &str) = ("docker.io", "registry-1.docker.io");

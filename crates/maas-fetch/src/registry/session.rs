@@ -13,8 +13,7 @@ use zeroize::Zeroizing;
 
 use super::challenge::Challenge;
 use crate::{
-    Address, FetchError, Secret, Silent,
-    plain::plain,
+    Address, FetchError, Secret, Silent, plain,
     wire::{Answer, Ask, Patience, Wire},
 };
 

@@ -6,7 +6,7 @@ use http::{HeaderMap, StatusCode, header};
 use jiff::fmt::rfc2822;
 
 use super::{Answer, SILENCE};
-use crate::{Address, plain::plain};
+use crate::{Address, plain};
 
 /// A request that has no useful answer.
 #[derive(Debug, thiserror::Error)]

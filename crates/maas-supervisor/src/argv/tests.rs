@@ -1,4 +1,4 @@
-use maas_types::{ModelManifest, Task};
+use maas_types::{EngineSettings, ModelManifest, Task};
 
 use super::*;
 use crate::settings::{DevicePolicy, StopEngines};
