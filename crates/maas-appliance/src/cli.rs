@@ -120,6 +120,9 @@ pub(crate) enum Command {
     GpuAgent,
     /// Run one engine (started by the supervisor)
     EngineShim(EngineShimArgs),
+    /// Start or stop the unit of one engine for the supervisor (started by systemd, as root)
+    #[command(hide = true)]
+    EngineLauncher,
     /// Become an engine that dies with its shim (started by the shim)
     #[command(hide = true)]
     EngineExec {
@@ -250,8 +253,11 @@ pub(crate) enum ConfigCommand {
 #[derive(Debug, Args)]
 pub(crate) struct SupervisorArgs {
     /// Stop the engines when told to stop; without it they outlive the supervisor
-    #[arg(long)]
+    #[arg(long, conflicts_with = "units")]
     pub(crate) stop_engines: bool,
+    /// Have every engine run by systemd as a unit of its own; without it they are processes of ours
+    #[arg(long)]
+    pub(crate) units: bool,
 }
 
 /// `engine-shim`

@@ -4,6 +4,7 @@ mod bundle;
 mod configuration;
 mod elsewhere;
 mod gpu;
+mod image;
 mod install;
 mod inventory;
 mod key;
@@ -77,6 +78,10 @@ pub(crate) fn run(cli: Cli) -> CommandResult {
         Command::EngineShim(args) => {
             log::start(log);
             waiting(service::engine::shim(&args))
+        }
+        Command::EngineLauncher => {
+            log::start(log);
+            service::engine::launcher(&layout)
         }
         Command::EngineExec {
             parent,

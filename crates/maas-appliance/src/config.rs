@@ -10,7 +10,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use maas_install::Policy;
-use maas_types::{EngineKind, Exit};
+use maas_types::{EngineKind, Exit, ImageName};
 
 pub(crate) use problem::ConfigProblem;
 use raw::RawConfig;
@@ -45,12 +45,25 @@ pub(crate) struct Site {
 pub(crate) struct Engines {
     pub(crate) device: Device,
     pub(crate) kind: EngineKind,
+    pub(crate) runtime: Runtime,
     /// The `vllm` program of the `host` runtime.
     pub(crate) vllm: Utf8PathBuf,
     /// How long an engine may finish what it has when it is told to stop, seconds.
     pub(crate) drain_seconds: u64,
     /// Speed and faults of simulated engines, in the words of `MAAS_SIMULATE`.
     pub(crate) simulate: Option<String>,
+}
+
+/// What an engine runs in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Runtime {
+    /// The host's own file system: vLLM was installed there.
+    Host,
+    /// An image of the bundle, unpacked by `install` and run by systemd alone.
+    Rootfs {
+        /// Which image; `None` is the only one.
+        image: Option<ImageName>,
+    },
 }
 
 /// Where engines run.

@@ -10,6 +10,7 @@ mod config;
 mod error;
 mod hints;
 mod log;
+mod notify;
 mod output;
 mod reference;
 

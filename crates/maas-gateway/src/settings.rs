@@ -141,6 +141,17 @@ pub struct Sockets {
 }
 
 impl Sockets {
+    /// Takes `held` for clients, as somebody has bound it before, and binds the rest.
+    pub fn around(held: TcpListener, settings: &Settings) -> Result<Self, GatewayError> {
+        let rest = Settings {
+            listen: Vec::new(),
+            ..settings.clone()
+        };
+        let mut sockets = Self::bind(&rest)?;
+        sockets.tls.push(held);
+        Ok(sockets)
+    }
+
     /// Binds what the settings name.
     pub fn bind(settings: &Settings) -> Result<Self, GatewayError> {
         let bind = |address: SocketAddr| {

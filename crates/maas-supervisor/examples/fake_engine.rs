@@ -20,7 +20,7 @@ use http::{Request, Response, StatusCode};
 use http_body_util::Full;
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
-use maas_supervisor::{DevicePolicy, Settings, StopEngines, Supervisor, Wish, Wishes};
+use maas_supervisor::{BackEnd, DevicePolicy, Settings, StopEngines, Supervisor, Wish, Wishes};
 use maas_types::{EngineKind, Layout};
 use tokio::{
     net::UnixListener,
@@ -34,7 +34,7 @@ async fn main() -> ExitCode {
     let text = |i: usize| args.get(i).and_then(|a| a.to_str()).unwrap_or_default();
     match text(0) {
         maas_supervisor::SHIM_VERB => {
-            ExitCode::from(maas_supervisor::shim(Utf8Path::new(text(1))).await.code())
+            ExitCode::from(maas_supervisor::shim(Utf8Path::new(text(1)), Box::new(|_| ())).await.code())
         }
         maas_supervisor::EXEC_VERB => {
             let parent = text(1).parse().expect("a process id");
@@ -72,10 +72,12 @@ async fn supervise(root: &str, vllm: Utf8PathBuf, folder: Utf8PathBuf) -> ExitCo
         manifest: serde_json::from_value(manifest).expect("a manifest"),
         folder,
         content: None,
+        root: None,
     };
     let settings = Settings {
         device: DevicePolicy::Cpu,
         kind: EngineKind::Vllm,
+        back_end: BackEnd::Direct,
         vllm,
         appliance: Utf8PathBuf::try_from(std::env::current_exe().expect("a path")).expect("UTF-8"),
         simulate: None,

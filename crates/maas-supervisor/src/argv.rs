@@ -152,8 +152,9 @@ pub(crate) fn spec(
         env: environment(settings, wish, &program, &cache, berth.place),
         program,
         socket,
-        log: layout.engine_logs().join(format!("{id}.log")),
+        log: layout.engine_log(id),
         cache,
+        root: wish.root.as_ref().map(|root| root.folder.clone()),
         start_timeout_seconds: wish.manifest.engine.start_timeout_seconds,
         drain_seconds: settings.drain_seconds,
     })
@@ -261,7 +262,8 @@ fn environment(
     cache: &Utf8Path,
     place: &Place,
 ) -> BTreeMap<String, String> {
-    let mut env = wish.manifest.engine.env.clone();
+    let mut env = wish.root.as_ref().map_or_else(BTreeMap::new, |r| r.env.clone());
+    env.extend(wish.manifest.engine.env.clone());
     let mut set = |name: &str, value: String| env.insert(name.to_owned(), value);
     for (name, value) in OFFLINE {
         set(name, value.to_owned());

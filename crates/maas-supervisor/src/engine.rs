@@ -10,7 +10,7 @@
 mod run;
 mod words;
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use camino::Utf8PathBuf;
 use jiff::Timestamp;
@@ -22,7 +22,7 @@ use crate::{
     placement::Held,
     policy::{Decision, Ending, History},
     process::ProcessId,
-    settings::Wish,
+    settings::{EngineRoot, Wish},
     spec::EngineSpec,
     status::{Cause, EngineStatus, ExitRecord, Phase},
 };
@@ -59,6 +59,8 @@ enum Life {
     Waiting {
         reason: String,
     },
+    /// Somebody who may start units was asked to; who its shim is comes back with the answer.
+    Launching,
     Running(Box<Run>),
     /// Its shim is gone, and what it left is being removed.
     Sweeping {
@@ -138,6 +140,10 @@ impl Engine {
             manifest: spec.manifest.clone(),
             folder: spec.folder.clone(),
             content: spec.content,
+            root: spec.root.clone().map(|folder| EngineRoot {
+                folder,
+                env: BTreeMap::new(),
+            }),
         };
         let mut engine = Self::new(spec.id.clone(), wish, spec.kind, now);
         engine.gpus.clone_from(&spec.gpus);
@@ -160,7 +166,9 @@ impl Engine {
     /// The place that it takes.
     pub(crate) fn held(&self) -> Option<Held> {
         match self.life {
-            Life::Running(_) | Life::Sweeping { .. } => Some(Held::Runs(self.gpus.clone())),
+            Life::Launching | Life::Running(_) | Life::Sweeping { .. } => {
+                Some(Held::Runs(self.gpus.clone()))
+            }
             _ if self.gpus.is_empty() => None,
             Life::Waiting { .. } | Life::BackingOff { .. } | Life::Failed { .. } | Life::Gone => {
                 Some(Held::Ran(self.gpus.clone()))
@@ -173,6 +181,7 @@ impl Engine {
         match &self.life {
             Life::Running(run) => Some(&run.shim),
             Life::Waiting { .. }
+            | Life::Launching
             | Life::Sweeping { .. }
             | Life::BackingOff { .. }
             | Life::Failed { .. }
@@ -185,7 +194,7 @@ impl Engine {
     pub(crate) fn disturbs(&self, gpus: &[GpuUuid]) -> bool {
         let moving = match &self.life {
             Life::Running(run) => run.ready.is_none() || run.ending.is_some() || run.is_leaving(),
-            Life::Sweeping { .. } => true,
+            Life::Launching | Life::Sweeping { .. } => true,
             Life::Waiting { .. } | Life::BackingOff { .. } | Life::Failed { .. } | Life::Gone => {
                 false
             }
@@ -212,7 +221,20 @@ impl Engine {
         self.change(now, |engine| {
             engine.gpus.clone_from(&spec.gpus);
             engine.log = Some(spec.log.clone());
-            engine.life = Life::Running(Box::new(Run::new(shim, spec)));
+            let mut run = Run::new(shim, spec);
+            if engine.wanted == Wanted::No {
+                run.leaving = Leaving::Announced(now.elapsed);
+            }
+            engine.life = Life::Running(Box::new(run));
+        });
+    }
+
+    /// Whoever may start its unit was asked to.
+    pub(crate) fn launching(&mut self, spec: &EngineSpec, now: Now) {
+        self.change(now, |engine| {
+            engine.gpus.clone_from(&spec.gpus);
+            engine.log = Some(spec.log.clone());
+            engine.life = Life::Launching;
         });
     }
 
@@ -314,7 +336,7 @@ impl Engine {
                     run.leaving = Leaving::Announced(now.elapsed);
                 }
                 // It ends by itself.
-                Life::Running(_) | Life::Sweeping { .. } => {}
+                Life::Launching | Life::Running(_) | Life::Sweeping { .. } => {}
                 Life::Waiting { .. }
                 | Life::BackingOff { .. }
                 | Life::Failed { .. }
@@ -334,6 +356,7 @@ impl Engine {
             }
             Life::Running(run) => act = run.tick(now),
             Life::Waiting { .. }
+            | Life::Launching
             | Life::Sweeping { .. }
             | Life::BackingOff { .. }
             | Life::Failed { .. }
@@ -383,6 +406,7 @@ impl Engine {
     pub(crate) fn state(&self) -> EngineState {
         match &self.life {
             Life::Waiting { .. } => EngineState::Unplaced,
+            Life::Launching => EngineState::Starting,
             Life::Running(run) => run.state(),
             Life::Sweeping { .. } | Life::BackingOff { .. } => EngineState::BackingOff,
             Life::Failed { .. } => EngineState::Failed,
@@ -397,7 +421,7 @@ impl Engine {
             | Life::BackingOff { reason, .. }
             | Life::Failed { reason } => (None, Some(reason.clone())),
             Life::Sweeping { record } => (None, Some(words::sweeping(Some(record)))),
-            Life::Gone => (None, None),
+            Life::Launching | Life::Gone => (None, None),
         };
         let status = run.and_then(|run| run.status.as_ref());
         let state = self.state();

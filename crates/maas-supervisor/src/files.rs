@@ -4,7 +4,7 @@
 //! the disk: after a power cut no process that they speak of is alive, and a reader takes a damaged
 //! file for an absent one.
 
-use std::io;
+use std::io::{self, Read as _};
 
 use camino::Utf8Path;
 use fs_err as fs;
@@ -31,13 +31,7 @@ pub(crate) fn replace(path: &Utf8Path, value: &impl Serialize) -> io::Result<()>
 
 /// Reads a state file. `None` if there is none, or none that can be read.
 pub(crate) fn read<T: DeserializeOwned>(path: &Utf8Path) -> Option<T> {
-    let found = fs::metadata(path).and_then(|meta| {
-        if meta.len() > LARGEST {
-            return Err(io::Error::other("it is too large for a state file"));
-        }
-        Ok(serde_json::from_slice(&fs::read(path)?)?)
-    });
-    match found {
+    match read_plain(path).and_then(|bytes| Ok(serde_json::from_slice(&bytes)?)) {
         Ok(value) => Some(value),
         Err(error) if error.kind() == io::ErrorKind::NotFound => None,
         Err(error) => {
@@ -45,6 +39,24 @@ pub(crate) fn read<T: DeserializeOwned>(path: &Utf8Path) -> Option<T> {
             None
         }
     }
+}
+
+/// Threat: an engine that was taken over puts a pipe, a link or an endless file where its status should be,
+/// and whoever reads it waits for ever or reads another's file. Defence: no link is followed, nothing is
+/// waited for, plain files only, and no more of them than a state file can hold.
+fn read_plain(path: &Utf8Path) -> io::Result<Vec<u8>> {
+    let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
+    let file = fs::OpenOptions::new()
+        .read(true)
+        .custom_flags(flags.bits().cast_signed())
+        .open(path)?;
+    let meta = file.metadata()?;
+    if !meta.is_file() || meta.len() > LARGEST {
+        return Err(io::Error::other("it is no plain file of a state file's size"));
+    }
+    let mut bytes = Vec::new();
+    file.take(LARGEST).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 /// Removes a file that may be absent.
@@ -68,7 +80,9 @@ impl ProcessLock {
             .create(true)
             .truncate(false)
             .write(true)
-            .mode(0o600)
+            // The supervisor looks whether an engine of another user holds it.
+            .mode(0o660)
+            .custom_flags(rustix::fs::OFlags::NOFOLLOW.bits().cast_signed())
             .open(path)?;
         match flock(&file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => Ok(Some(Self { _file: file })),

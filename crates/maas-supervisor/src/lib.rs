@@ -9,6 +9,7 @@ mod error;
 mod exec;
 mod files;
 mod http;
+mod launcher;
 mod log;
 mod placement;
 mod policy;
@@ -29,10 +30,11 @@ mod token;
 
 pub use error::SupervisorError;
 pub use exec::engine_exec;
+pub use launcher::{Reply, answer as answer_launch};
 pub use process::ProcessId;
 pub use progress::{Progress, Stage};
 pub use settings::{
-    DevicePolicy, EXEC_VERB, SHIM_VERB, SIMULATED_VERB, Settings, StopEngines, Wish, WishSource,
+    BackEnd, DevicePolicy, EXEC_VERB, EngineRoot, SHIM_VERB, SIMULATED_VERB, Settings, StopEngines, Wish, WishSource,
     Wishes,
 };
 pub use shim::shim;

@@ -1,6 +1,6 @@
 //! What the supervisor is told: how to run engines, and which models ought to be running.
 
-use std::error::Error;
+use std::{collections::BTreeMap, error::Error};
 
 use camino::Utf8PathBuf;
 use maas_types::{Digest, EngineKind, GenerationId, ModelManifest};
@@ -12,6 +12,8 @@ pub struct Settings {
     pub device: DevicePolicy,
     /// What answers.
     pub kind: EngineKind,
+    /// Who starts engines.
+    pub back_end: BackEnd,
     /// The `vllm` command; absolute.
     pub vllm: Utf8PathBuf,
     /// Our own executable; absolute. It is started with the verbs [`SHIM_VERB`] and, for
@@ -36,6 +38,19 @@ impl Settings {
             EngineKind::Simulated => &self.appliance,
         }
     }
+}
+
+/// Who starts engines.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum BackEnd {
+    /// The supervisor itself: engines are its children, and of its user.
+    Direct,
+    /// systemd, each engine as a unit of its own; the supervisor may not do that itself and asks root's
+    /// launcher, which listens on this socket.
+    Units {
+        /// [`maas_types::Layout::launcher_socket`]
+        launcher: Utf8PathBuf,
+    },
 }
 
 /// What engines run on.
@@ -69,6 +84,18 @@ pub struct Wish {
     /// A digest over all of its files, where one is known: two folders with the same files are one
     /// model, and an engine that has loaded one of them serves the other.
     pub content: Option<Digest>,
+    /// What its engine runs in; `None` is the host's own file system. Another root is another engine: a
+    /// newer vLLM is a reason to start anew.
+    pub root: Option<EngineRoot>,
+}
+
+/// A root file system for engines, unpacked from an image of the generation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EngineRoot {
+    /// Where it lies; absolute.
+    pub folder: Utf8PathBuf,
+    /// The variables that the image's maker wants. What we set ourselves comes after them.
+    pub env: BTreeMap<String, String>,
 }
 
 impl Wish {
@@ -78,7 +105,8 @@ impl Wish {
             (Some(ours), Some(theirs)) => ours == theirs,
             (None, _) | (_, None) => self.folder == other.folder,
         };
-        same_files && self.manifest == other.manifest
+        let folder = |wish: &Self| wish.root.as_ref().map(|root| root.folder.clone());
+        same_files && self.manifest == other.manifest && folder(self) == folder(other)
     }
 }
 

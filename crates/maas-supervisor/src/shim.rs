@@ -51,8 +51,10 @@ const LAST_WORDS: Duration = Duration::from_secs(2);
 /// For the verb [`SHIM_VERB`](crate::SHIM_VERB), awaited directly by `main`: it makes this process
 /// the leader of a session and the reaper of all orphans below it, takes every child's exit status,
 /// and ties the engine's life to the calling thread.
-pub async fn shim(spec_path: &Utf8Path) -> Exit {
-    match Shim::prepare(spec_path) {
+///
+/// `tell` hears every status that is published, for whoever else wants to know.
+pub async fn shim(spec_path: &Utf8Path, tell: Box<dyn Fn(&EngineStatus)>) -> Exit {
+    match Shim::prepare(spec_path, tell) {
         Ok(shim) => shim.run().await,
         Err(error) => {
             let exit = error.exit();
@@ -102,6 +104,7 @@ struct Shim {
     status: EngineStatus,
     signals: Signals,
     log: Option<Log>,
+    tell: Box<dyn Fn(&EngineStatus)>,
     _lock: ProcessLock,
 }
 
@@ -112,7 +115,10 @@ struct End {
 }
 
 impl Shim {
-    fn prepare(spec_path: &Utf8Path) -> Result<Self, ShimError> {
+    fn prepare(
+        spec_path: &Utf8Path,
+        tell: Box<dyn Fn(&EngineStatus)>,
+    ) -> Result<Self, ShimError> {
         let process = |what| move |source| ShimError::Process { what, source };
         let files = EngineFiles::of_spec(spec_path)
             .ok_or_else(|| ShimError::NotASpec(spec_path.to_owned()))?;
@@ -143,6 +149,7 @@ impl Shim {
             files,
             signals,
             log: None,
+            tell,
             _lock: lock,
         })
     }
@@ -303,6 +310,7 @@ impl Shim {
     }
 
     fn publish(&self) {
+        (self.tell)(&self.status);
         let path = self.files.status();
         if let Err(error) = files::replace(&path, &self.status) {
             tracing::error!(%error, "cannot say how the engine is: {error}");

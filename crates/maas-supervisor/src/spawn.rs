@@ -67,6 +67,17 @@ pub(crate) fn engine(
     started(&mut command)
 }
 
+/// Runs a program of the host to its end, without our environment.
+pub(crate) fn output(program: &str, words: &[&str]) -> io::Result<std::process::Output> {
+    command(program)
+        .args(words)
+        .env_clear()
+        .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
+        .env("LANG", "C.UTF-8")
+        .stdin(Stdio::null())
+        .output()
+}
+
 fn started(command: &mut Command) -> io::Result<ProcessId> {
     let pid = command.spawn()?.id();
     // Not yet waited for, so even a dead one still has its entry in /proc.

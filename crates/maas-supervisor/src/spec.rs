@@ -42,6 +42,9 @@ pub struct EngineSpec {
     pub log: Utf8PathBuf,
     /// What it may write: its working folder, its home and its caches.
     pub cache: Utf8PathBuf,
+    /// The root file system that its unit runs it in; `None` is the host's own.
+    #[serde(default)]
+    pub root: Option<Utf8PathBuf>,
     /// How long it may take from start to first token, seconds.
     pub start_timeout_seconds: u64,
     /// How long it may finish what it has after SIGTERM, seconds.
@@ -71,10 +74,6 @@ impl EngineFiles {
     /// The files whose spec is at `path`; `None` if that is not the path of a spec.
     pub(crate) fn of_spec(path: &Utf8Path) -> Option<Self> {
         let name = path.file_name()?.strip_suffix(".json")?;
-        // `ID.status.json` is no spec: an id ends in `-<replica>`.
-        if name.ends_with(".status") {
-            return None;
-        }
         Some(Self {
             folder: path.parent()?.to_owned(),
             id: name.parse().ok()?,
@@ -85,30 +84,40 @@ impl EngineFiles {
         &self.id
     }
 
-    fn named(&self, suffix: &str) -> Utf8PathBuf {
-        self.folder.join(format!("{}.{suffix}", self.id))
+    /// The folder that is the engine's own.
+    pub(crate) fn own(&self) -> Utf8PathBuf {
+        self.folder.join(self.id.as_str())
     }
 
     pub(crate) fn spec(&self) -> Utf8PathBuf {
-        self.named("json")
+        self.folder.join(format!("{}.json", self.id))
     }
 
     pub(crate) fn status(&self) -> Utf8PathBuf {
-        self.named("status.json")
+        self.own().join("status.json")
     }
 
     /// Held by the shim for as long as it lives, so that there is never a second one.
     pub(crate) fn lock(&self) -> Utf8PathBuf {
-        self.named("lock")
+        self.own().join("lock")
     }
 
     pub(crate) fn socket(&self) -> Utf8PathBuf {
-        self.named("sock")
+        self.own().join("sock")
     }
 
-    /// All of them.
-    pub(crate) fn all(&self) -> [Utf8PathBuf; 4] {
-        [self.spec(), self.status(), self.lock(), self.socket()]
+    /// Makes the engine's own folder, where no unit does.
+    pub(crate) fn make_own(&self) -> std::io::Result<()> {
+        fs_err::create_dir_all(self.own())
+    }
+
+    /// Removes all of them, and whatever else the engine has left in its folder.
+    pub(crate) fn remove(&self) -> std::io::Result<()> {
+        crate::files::remove(&self.spec())?;
+        match fs_err::remove_dir_all(self.own()) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+            Ok(()) | Err(_) => Ok(()),
+        }
     }
 }
 
@@ -121,8 +130,7 @@ mod tests {
         let id = |path: &str| EngineFiles::of_spec(path.into()).map(|f| f.id().to_string());
         assert_eq!(id("/run/engines/tiny-0.json"), Some("tiny-0".to_owned()));
         for path in [
-            "/run/engines/tiny-0.status.json",
-            "/run/engines/tiny-0.sock",
+            "/run/engines/tiny-0/sock",
             "/run/engines/.tiny-0.json.new",
             "/run/engines/-x.json",
         ] {

@@ -5,19 +5,21 @@ use std::{io, os::unix::fs::DirBuilderExt};
 use camino::{Utf8Path, Utf8PathBuf};
 use maas_types::Layout;
 
-use crate::{error::SupervisorError, files::ProcessLock};
+use crate::{error::SupervisorError, files::ProcessLock, settings::BackEnd};
 
 /// The layout below the root's one true path, with the folders that engines need. Specs, sockets
 /// and marks name files by it, and processes with other working folders must read the same.
-pub(crate) fn prepared(layout: &Layout) -> Result<Layout, SupervisorError> {
+pub(crate) fn prepared(layout: &Layout, back_end: &BackEnd) -> Result<Layout, SupervisorError> {
     make(layout.root())?;
     let layout = resolved(layout)?;
-    for folder in [
-        layout.engines(),
-        layout.engine_logs(),
-        layout.engine_cache(),
-    ] {
-        make(&folder)?;
+    make(&layout.engines())?;
+    match back_end {
+        BackEnd::Direct => {
+            make(&layout.engine_logs())?;
+            make(&layout.engine_cache())?;
+        }
+        // Their units make them, for the engines' user.
+        BackEnd::Units { .. } => {}
     }
     Ok(layout)
 }

@@ -9,7 +9,6 @@ use tokio::{task::JoinSet, time::timeout};
 use crate::{
     argv,
     error::SupervisorError,
-    files,
     recover::{Found, Life, recover},
     state,
     sweep::{Traces, sweep},
@@ -65,9 +64,7 @@ async fn stop(found: Found) -> (EngineId, Vec<u32>) {
     };
     let left = sweep(&traces).await;
     if left.is_empty() {
-        for path in found.files.all() {
-            drop(files::remove(&path));
-        }
+        drop(found.files.remove());
     }
     (found.spec.id, left)
 }

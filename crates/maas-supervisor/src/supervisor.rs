@@ -5,6 +5,7 @@
 //! ten times a second. What takes longer (waiting for deaths, sweeping) is a task in a [`JoinSet`].
 
 mod launch;
+mod units;
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -25,8 +26,8 @@ use crate::{
     placement,
     process::ProcessId,
     recover::{Life, recover},
-    settings::{Settings, StopEngines, WishSource, Wishes},
-    spec::EngineFiles,
+    settings::{BackEnd, Settings, StopEngines, WishSource, Wishes},
+    spec::{EngineFiles, EngineSpec},
     state,
     status::EngineStatus,
     sweep::{Traces, sweep},
@@ -57,6 +58,7 @@ pub struct Supervisor {
     begun: Instant,
     looked_around: Option<Instant>,
     stopping: bool,
+    turn: Box<dyn FnMut() + Send>,
     _lock: ProcessLock,
 }
 
@@ -66,6 +68,9 @@ enum Event {
     ShimGone(EngineId, ProcessId),
     MainGone(EngineId, ProcessId),
     Swept(EngineId, Vec<u32>),
+    Launched(EngineId, Box<EngineSpec>, Result<ProcessId, String>),
+    /// What was asked of the launcher failed; the engine's own files and process say the rest.
+    Asked(EngineId, Result<(), String>),
 }
 
 impl std::fmt::Debug for Supervisor {
@@ -86,7 +91,7 @@ impl Supervisor {
         layout: &Layout,
         source: WishSource,
     ) -> Result<Self, SupervisorError> {
-        let layout = state::prepared(layout)?;
+        let layout = state::prepared(layout, &settings.back_end)?;
         let lock = state::lock(&layout)?;
         Ok(Self {
             settings,
@@ -101,9 +106,16 @@ impl Supervisor {
             begun: Instant::now(),
             looked_around: None,
             stopping: false,
+            turn: Box::new(|| ()),
             layout,
             _lock: lock,
         })
+    }
+
+    /// Calls `turn` in every round of the loop, at least ten times a second: for a watchdog.
+    pub fn on_every_turn(mut self, turn: impl FnMut() + Send + 'static) -> Self {
+        self.turn = Box::new(turn);
+        self
     }
 
     /// Runs until `shutdown`. What happens to the engines then is [`Settings::stop_engines`]; if
@@ -121,6 +133,7 @@ impl Supervisor {
         loop {
             self.advance();
             self.publish();
+            (self.turn)();
             if self.stopping && self.engines.is_empty() {
                 return self.stopped();
             }
@@ -232,6 +245,7 @@ impl Supervisor {
                 // The same files in a newer generation's folder: from there next time.
                 Some((_, wish)) if engine.wish.is_met_by(wish) => {
                     engine.wish.folder.clone_from(&wish.folder);
+                    engine.wish.root.clone_from(&wish.root);
                 }
                 Some(_) | None => engine.unwanted(now),
             }
@@ -249,9 +263,8 @@ impl Supervisor {
     /// Removes engines of which nothing is left, and their files.
     fn forget(&mut self) {
         let gone = self.engines.extract_if(.., |_, engine| engine.is_gone());
-        let files = gone.flat_map(|(id, _)| EngineFiles::new(&self.layout, &id).all());
-        for path in files {
-            if let Err(error) = files::remove(&path) {
+        for (id, _) in gone {
+            if let Err(error) = EngineFiles::new(&self.layout, &id).remove() {
                 tracing::warn!(%error, "{error}");
             }
         }
@@ -274,7 +287,11 @@ impl Supervisor {
 
     fn handle(&mut self, event: Event) {
         let now = self.now();
-        let (Event::ShimGone(id, _) | Event::MainGone(id, _) | Event::Swept(id, _)) = &event;
+        let (Event::ShimGone(id, _)
+        | Event::MainGone(id, _)
+        | Event::Swept(id, _)
+        | Event::Launched(id, ..)
+        | Event::Asked(id, _)) = &event;
         let id = id.clone();
         let Some(engine) = self.engines.get_mut(&id) else {
             return;
@@ -297,16 +314,38 @@ impl Supervisor {
                 engine.swept(&left, now, random());
                 None
             }
+            Event::Launched(_, spec, Ok(shim)) => {
+                engine.launched(&spec, shim.clone(), now);
+                self.watch(&id, shim, Event::ShimGone);
+                None
+            }
+            Event::Launched(_, _, Err(detail)) => {
+                engine.not_launched(detail, now, random());
+                None
+            }
+            Event::Asked(_, asked) => {
+                if let Err(error) = asked {
+                    tracing::error!(engine.id = %id, %error, "the launcher failed: {error}");
+                }
+                None
+            }
         };
         self.carry_out(&id, act);
     }
 
     fn carry_out(&mut self, id: &EngineId, act: Option<Act>) {
+        let Some(act) = act else { return };
+        match self.settings.back_end.clone() {
+            BackEnd::Direct => self.carry_out_directly(id, act),
+            BackEnd::Units { launcher } => self.ask(id, act, launcher),
+        }
+    }
+
+    fn carry_out_directly(&mut self, id: &EngineId, act: Act) {
         let (shim, signal) = match act {
-            None => return,
-            Some(Act::Terminate(shim)) => (shim, Signal::TERM),
-            Some(Act::Kill(shim)) => (shim, Signal::KILL),
-            Some(Act::Sweep(leaders)) => {
+            Act::Terminate(shim) => (shim, Signal::TERM),
+            Act::Kill(shim) => (shim, Signal::KILL),
+            Act::Sweep(leaders) => {
                 let id = id.clone();
                 let traces = Traces {
                     marker: argv::marker(&EngineFiles::new(&self.layout, &id).spec()),

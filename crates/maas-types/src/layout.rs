@@ -2,7 +2,7 @@
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use crate::{EngineId, GenerationId};
+use crate::{Digest, EngineId, GenerationId};
 
 /// The appliance's folders. With `--root DIR` all of them lie below DIR; without, at `/`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,14 +76,19 @@ impl Layout {
         self.state().join("trust.db")
     }
 
+    /// What belongs to the gateway and to nobody else, root excepted; mode 0700.
+    pub fn gateway(&self) -> Utf8PathBuf {
+        self.state().join("gateway")
+    }
+
     /// Teams, keys, limits and the usage ledger. Written by the gateway only.
     pub fn state_db(&self) -> Utf8PathBuf {
-        self.state().join("state.db")
+        self.gateway().join("state.db")
     }
 
     /// The secret that keys are hashed with; mode 0600.
     pub fn pepper(&self) -> Utf8PathBuf {
-        self.state().join("pepper")
+        self.gateway().join("pepper")
     }
 
     /// The lock that install, rollback and garbage collection hold; says who and since when.
@@ -91,9 +96,14 @@ impl Layout {
         self.state().join("lock")
     }
 
-    /// Engine logs: current and previous run of each.
+    /// Engine logs: a folder for each.
     pub fn engine_logs(&self) -> Utf8PathBuf {
         self.state().join("engines/log")
+    }
+
+    /// The log of an engine's current run; the one before lies beside it.
+    pub fn engine_log(&self, id: &EngineId) -> Utf8PathBuf {
+        self.engine_logs().join(id.as_str()).join("engine.log")
     }
 
     /// What engines may write: compile caches and the like, kept between runs.
@@ -121,13 +131,38 @@ impl Layout {
         self.run().join("admin.sock")
     }
 
-    /// Spec, status and socket of each engine.
+    /// Of each engine the spec, `ID.json`, which is the supervisor's, and a folder that is its own.
     pub fn engines(&self) -> Utf8PathBuf {
         self.run().join("engines")
     }
 
+    /// What an engine says: status, lock and socket. The one folder of `/run` that it may write.
+    pub fn engine(&self, id: &EngineId) -> Utf8PathBuf {
+        self.engines().join(id.as_str())
+    }
+
     /// The Unix socket on which an engine speaks HTTP.
     pub fn engine_socket(&self, id: &EngineId) -> Utf8PathBuf {
-        self.engines().join(format!("{id}.sock"))
+        self.engine(id).join("sock")
+    }
+
+    /// Where root starts and stops engines for the supervisor, which may not.
+    pub fn launcher_socket(&self) -> Utf8PathBuf {
+        self.run().join("launcher.sock")
+    }
+
+    /// Images that were unpacked for engines to run in: `images/<hex of the manifest>`.
+    pub fn images(&self) -> Utf8PathBuf {
+        self.state().join("images")
+    }
+
+    /// The root file system of an unpacked image.
+    pub fn image_root(&self, manifest: &Digest) -> Utf8PathBuf {
+        self.images().join(manifest.hex()).join("rootfs")
+    }
+
+    /// For each engine a link to the root file system that it runs in.
+    pub fn engine_roots(&self) -> Utf8PathBuf {
+        self.run().join("roots")
     }
 }

@@ -8,7 +8,7 @@ use maas_types::EngineKind;
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::{Config, ConfigProblem, Device, Engines, Gpus, Site};
+use super::{Config, ConfigProblem, Device, Engines, Gpus, Runtime, Site};
 
 /// `appliance.toml`. Every key is optional; a key that does not exist is a mistake.
 #[derive(Debug, Default, Deserialize)]
@@ -42,6 +42,8 @@ struct RawEngines {
     device: Option<Spanned<String>>,
     kind: Option<Spanned<String>>,
     vllm: Option<String>,
+    runtime: Option<Spanned<String>>,
+    image: Option<Spanned<String>>,
     drain_seconds: Option<u64>,
     simulate: Option<String>,
 }
@@ -176,17 +178,44 @@ impl Reader<'_> {
                 },
             )
         });
+        let runtime = self.runtime(&raw);
+        let vllm = match runtime {
+            Runtime::Host => "/usr/bin/vllm",
+            // Where the images of the vLLM project have it.
+            Runtime::Rootfs { .. } => "/usr/local/bin/vllm",
+        };
         Engines {
             device,
             kind,
-            vllm: raw
-                .vllm
-                .unwrap_or_else(|| "/usr/bin/vllm".to_owned())
-                .into(),
+            runtime,
+            vllm: raw.vllm.unwrap_or_else(|| vllm.to_owned()).into(),
             // Long enough for a long answer, short enough for a person who waits for a shutdown.
             drain_seconds: raw.drain_seconds.unwrap_or(30),
             simulate: raw.simulate,
         }
+    }
+
+    fn runtime(&mut self, raw: &RawEngines) -> Runtime {
+        let image = raw.image.as_ref().and_then(|value| {
+            self.read("engines.image", "image = \"vllm\"", value, None, |text| {
+                text.parse()
+                    .map(Some)
+                    .map_err(|error: maas_types::NameError| format!("is wrong: {error}"))
+            })
+        });
+        let Some(value) = &raw.runtime else {
+            return Runtime::Host;
+        };
+        let example = "runtime = \"rootfs\"";
+        self.read("engines.runtime", example, value, Runtime::Host, |text| {
+            match text {
+                "host" => Ok(Runtime::Host),
+                "rootfs" => Ok(Runtime::Rootfs {
+                    image: image.clone(),
+                }),
+                _ => Err("is none of `host`, `rootfs`".to_owned()),
+            }
+        })
     }
 
     fn gpus(&mut self, raw: RawGpus) -> Gpus {

@@ -1,7 +1,7 @@
 use maas_types::{EngineSettings, ModelManifest, Task};
 
 use super::*;
-use crate::settings::{DevicePolicy, StopEngines};
+use crate::settings::{BackEnd, DevicePolicy, StopEngines};
 
 fn wish() -> Wish {
     let engine = EngineSettings {
@@ -25,6 +25,7 @@ fn wish() -> Wish {
         },
         folder: "/srv/models/tiny".into(),
         content: None,
+        root: None,
     }
 }
 
@@ -32,6 +33,7 @@ fn settings(kind: EngineKind) -> Settings {
     Settings {
         device: DevicePolicy::Auto,
         kind,
+        back_end: BackEnd::Direct,
         vllm: "/opt/vllm/bin/vllm".into(),
         appliance: "/usr/local/bin/maas-appliance".into(),
         simulate: Some("slow-load=1".to_owned()),

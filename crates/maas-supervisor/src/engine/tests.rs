@@ -39,10 +39,11 @@ fn spec() -> EngineSpec {
         gpus: vec!["GPU-1".parse().unwrap()],
         program: "/vllm".into(),
         args: Vec::new(),
-        env: std::collections::BTreeMap::new(),
+        env: BTreeMap::new(),
         socket: "/run/tiny-0.sock".into(),
         log: "/log/tiny-0.log".into(),
         cache: "/cache".into(),
+        root: None,
         start_timeout_seconds: 60,
         drain_seconds: 10,
     }
@@ -88,6 +89,7 @@ fn fresh() -> Engine {
         manifest: manifest(),
         folder: "/models/tiny".into(),
         content: None,
+        root: None,
     };
     Engine::new(ID.parse().unwrap(), wish, EngineKind::Vllm, now(0))
 }

@@ -12,6 +12,7 @@ use crate::{
     files,
     placement::{self, Demand, Held, Owner, Place, Placement},
     process::Stat,
+    settings::BackEnd,
     spawn,
     spec::{EngineFiles, EngineSpec},
 };
@@ -97,7 +98,20 @@ impl Supervisor {
             Err(error) => return engine.refused(error.to_string(), now),
         };
         let files = EngineFiles::new(&self.layout, id);
-        let started = prepare(&files, &spec).and_then(|()| {
+        let prepared = prepare(&files, &spec);
+        match (&self.settings.back_end, prepared) {
+            (BackEnd::Units { launcher }, Ok(())) => {
+                let launcher = launcher.clone();
+                return self.start_unit(spec, launcher, now);
+            }
+            (_, Err(error)) => return engine.not_launched(error.to_string(), now, random()),
+            (BackEnd::Direct, Ok(())) if spec.root.is_some() => {
+                let reason = "it runs in a root file system of its own, which only systemd can give it";
+                return engine.refused(reason.to_owned(), now);
+            }
+            (BackEnd::Direct, Ok(())) => {}
+        }
+        let started = files.make_own().and_then(|()| {
             let log = spec.log.with_extension("shim.log");
             spawn::shim(&self.settings.appliance, id, &files.spec(), &log)
         });

@@ -9,7 +9,7 @@ use std::{
 use camino::{Utf8Path, Utf8PathBuf};
 use fs_err as fs;
 use maas_supervisor::{
-    DevicePolicy, EngineStatus, Settings, StopEngines, Supervisor, SupervisorError, Wish, Wishes,
+    BackEnd, DevicePolicy, EngineStatus, Settings, StopEngines, Supervisor, SupervisorError, Wish, Wishes,
 };
 use maas_types::{
     EngineEntry, EngineKind, EngineSettings, EngineState, EngineTable, Layout, ModelManifest, Task,
@@ -39,6 +39,7 @@ impl House {
             settings: Settings {
                 device: DevicePolicy::Cpu,
                 kind: EngineKind::Simulated,
+                back_end: BackEnd::Direct,
                 vllm: "/nonexistent/vllm".into(),
                 appliance: fake_engine(),
                 simulate: None,
@@ -79,6 +80,7 @@ impl House {
             },
             folder: self.model(name),
             content: None,
+            root: None,
         }
     }
 
@@ -123,7 +125,7 @@ impl House {
     }
 
     pub(crate) fn status(&self, id: &str) -> Option<EngineStatus> {
-        let path = self.layout.engines().join(format!("{id}.status.json"));
+        let path = self.layout.engines().join(format!("{id}/status.json"));
         serde_json::from_slice(&fs::read(path).ok()?).ok()
     }
 

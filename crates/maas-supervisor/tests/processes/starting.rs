@@ -26,7 +26,7 @@ async fn an_engine_is_ready_only_after_one_real_token() {
         (None, Some(2048))
     );
     assert_eq!(entry.shim_pid, Some(house.pids("tiny-0").0));
-    let log = fs::read_to_string(house.layout.engine_logs().join("tiny-0.log")).unwrap();
+    let log = fs::read_to_string(house.layout.engine_log(&"tiny-0".parse().unwrap())).unwrap();
     assert!(log.contains("Starting to load model"), "{log}");
 }
 

@@ -86,7 +86,7 @@ async fn a_model_that_leaves_the_generation_finishes_what_it_has() {
         .until("old-0", |e| e.state == EngineState::Draining)
         .await;
     house.until_ready("new-0").await;
-    let log = house.layout.engine_logs().join("old-0.log");
+    let log = house.layout.engine_log(&"old-0".parse().unwrap());
     eventually(
         || {
             fs::read_to_string(&log)
@@ -113,10 +113,8 @@ async fn a_model_that_leaves_the_generation_finishes_what_it_has() {
     assert_eq!(
         files,
         [
+            "new-0",
             "new-0.json",
-            "new-0.lock",
-            "new-0.sock",
-            "new-0.status.json"
         ]
     );
     assert_eq!(house.entry("new-0").unwrap().state, EngineState::Ready);

@@ -1,5 +1,6 @@
 //! `gateway`: the endpoint.
 
+use listenfd::ListenFd;
 use maas_gateway::{Clock, Gateway, Pace, Settings, Sockets, TlsFiles};
 use maas_install::Identity;
 use maas_keys::{Pepper, Registry, SiteTimeZone};
@@ -11,6 +12,7 @@ use crate::{
     clock,
     config::Config,
     error::{CommandError, CommandResult},
+    notify::{self, Watchdog},
 };
 
 /// Serves until told to stop.
@@ -31,11 +33,41 @@ pub(in crate::command) async fn run(layout: Layout, config: &Config) -> CommandR
     };
     let registry = registry(&layout, config)?;
     fs_err::create_dir_all(layout.run())?;
-    let sockets = Sockets::bind(&settings)?;
-    Gateway::open(settings, layout, registry, sockets)?
-        .run(stop)
-        .await?;
+    let sockets = sockets(&settings)?;
+    let gateway = Gateway::open(settings, layout, registry, sockets)?;
+    tasks.spawn(Watchdog::of_unit().beats());
+    tasks.spawn({
+        let stop = stop.clone();
+        async move {
+            stop.cancelled().await;
+            notify::stopping();
+        }
+    });
+    notify::ready(&format!("listens on {}", config.gateway));
+    gateway.run(stop).await?;
     Ok(Exit::Done)
+}
+
+/// The sockets that systemd holds for us, so that no connection is refused while we start anew; those that
+/// it does not hold are ours to bind. What is configured counts: a socket on another address is let go.
+fn sockets(settings: &Settings) -> Result<Sockets, CommandError> {
+    let mut held = ListenFd::from_env();
+    for number in 0..held.len() {
+        let Some(socket) = held.take_tcp_listener(number)? else {
+            continue;
+        };
+        let address = socket.local_addr()?;
+        if settings.listen == [address] {
+            return Ok(Sockets::around(socket, settings)?);
+        }
+        let wanted = settings.listen.first();
+        tracing::warn!(
+            ?wanted, %address,
+            "systemd holds another address for us than is configured: run `maas-appliance install` again, or \
+             write ListenStream= into maas-gateway.socket.d"
+        );
+    }
+    Ok(Sockets::bind(settings)?)
 }
 
 /// Teams, keys and the ledger. The pepper is made by `install`; without it no key can be checked.

@@ -7,7 +7,12 @@ use maas_store::atomic;
 use maas_types::{Exit, Layout};
 use tokio::task::JoinSet;
 
-use crate::{clock, config::Config, error::CommandResult};
+use crate::{
+    clock,
+    config::Config,
+    error::CommandResult,
+    notify::{self, Watchdog},
+};
 
 /// Publishes `gpus.json` until told to stop.
 pub(in crate::command) async fn run(layout: &Layout, config: &Config) -> CommandResult {
@@ -25,6 +30,8 @@ pub(in crate::command) async fn run(layout: &Layout, config: &Config) -> Command
         let error = agent.run().await;
         tracing::error!(%error, "The agent cannot go on");
     });
+    tasks.spawn(Watchdog::of_unit().beats());
+    notify::ready("asks NVML");
     loop {
         let bytes = serde_json::to_vec_pretty(&*inventory.borrow_and_update());
         match bytes.map(|bytes| atomic::replace(&path, &bytes)) {

@@ -144,7 +144,7 @@ impl EngineFacts {
             reason: engine.reason.clone(),
             gpus: engine.gpus.iter().map(index).collect(),
             restarts: engine.restarts,
-            log: layout.engine_logs().join(format!("{}.log", engine.id)),
+            log: layout.engine_log(&engine.id),
         }
     }
 }
