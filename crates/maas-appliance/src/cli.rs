@@ -120,6 +120,9 @@ pub(crate) enum Command {
     GpuAgent,
     /// Run one engine (started by the supervisor)
     EngineShim(EngineShimArgs),
+    /// Lay out this binary, its units, users and folders on the host (run by install and rollback)
+    #[command(hide = true)]
+    HostSetup(HostSetupArgs),
     /// Start or stop the unit of one engine for the supervisor (started by systemd, as root)
     #[command(hide = true)]
     EngineLauncher,
@@ -170,6 +173,16 @@ pub(crate) struct InstallArgs {
     /// Take one volume after the other: store what is on these, and say which is needed next
     #[arg(long, conflicts_with = "dry_run")]
     pub(crate) one_at_a_time: bool,
+    /// Print what would be done and change nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    #[command(flatten)]
+    pub(crate) json: JsonArg,
+}
+
+/// `host-setup`
+#[derive(Debug, Args)]
+pub(crate) struct HostSetupArgs {
     /// Print what would be done and change nothing
     #[arg(long)]
     pub(crate) dry_run: bool,

@@ -4,6 +4,7 @@ mod bundle;
 mod configuration;
 mod elsewhere;
 mod gpu;
+mod host_setup;
 mod image;
 mod install;
 mod inventory;
@@ -79,6 +80,7 @@ pub(crate) fn run(cli: Cli) -> CommandResult {
             log::start(log);
             waiting(service::engine::shim(&args))
         }
+        Command::HostSetup(args) => host_setup::run(&args, &layout, &config(&layout)?),
         Command::EngineLauncher => {
             log::start(log);
             service::engine::launcher(&layout)

@@ -129,6 +129,9 @@ impl Hint for StoreError {
 impl Hint for InstallError {
     fn hint(&self) -> Option<&'static str> {
         match self {
+            Self::HostCommand { .. } => {
+                Some("nothing is lost: when the host is mended, run the same command again")
+            }
             Self::Store(error) => error.hint(),
             Self::Trust(error) => error.hint(),
             Self::Medium(error) => error.hint(),

@@ -9,7 +9,8 @@ use maas_store::{
 };
 
 use crate::{
-    InstallError, Outcome, Plan, Receipt, RollbackReceipt, Step, StepTime, models, receipt::Signed,
+    Change, InstallError, Laid, Outcome, Plan, Receipt, RollbackReceipt, Seat, Started, Step,
+    StepTime, models, receipt::Signed, seat,
 };
 
 /// What an installation tells while it works.
@@ -51,6 +52,8 @@ pub fn apply(
         ingested: Ingested::default(),
         generation: None,
         times: Vec::new(),
+        laid: Vec::new(),
+        services: None,
     };
     for (step, number) in plan.steps.iter().zip(1..) {
         progress(Event::Step {
@@ -85,7 +88,17 @@ pub fn take_volume(
 /// Goes back to the generation that was installed before the one that serves. Floors stay.
 pub fn rollback(lock: &Lock) -> Result<RollbackReceipt, InstallError> {
     let db = TrustDb::open(lock)?;
+    let place = Seat::of(lock.layout());
+    if place == Seat::Host {
+        // The units and the binary of the release that is gone back to, before it serves.
+        let (_, target) = Generation::before(lock.layout(), &db)?;
+        target.check()?;
+        seat::lay_by(&target.binary())?;
+    }
     let done = Generation::rollback(lock, &db)?;
+    if place == Seat::Host {
+        seat::services()?;
+    }
     Ok(RollbackReceipt {
         schema: RollbackReceipt::SCHEMA.to_owned(),
         from: done.from,
@@ -106,6 +119,8 @@ struct Run<'a> {
     ingested: Ingested,
     generation: Option<Generation>,
     times: Vec<StepTime>,
+    laid: Vec<Laid>,
+    services: Option<Started>,
 }
 
 impl Run<'_> {
@@ -125,6 +140,11 @@ impl Run<'_> {
             Step::Floors { .. } => self.floors(),
             Step::Generation { .. } => self.assemble(clock()),
             Step::Switch { .. } => self.switch(),
+            Step::Seat => self.take_seat(),
+            Step::Services => {
+                self.services = Some(seat::services()?);
+                Ok(())
+            }
             Step::Receipt => self.write_receipt(clock()),
         }
     }
@@ -182,6 +202,13 @@ impl Run<'_> {
         let bundle = self.plan.verified();
         let generation = Generation::assemble(self.lock, &self.db, bundle, now)?;
         self.generation = Some(generation);
+        Ok(())
+    }
+
+    fn take_seat(&mut self) -> Result<(), InstallError> {
+        if let Some(generation) = &self.generation {
+            self.laid = seat::lay_by(&generation.binary())?;
+        }
         Ok(())
     }
 
@@ -250,6 +277,13 @@ impl Run<'_> {
                 .map_or_else(Vec::new, |expired| expired.files.clone()),
             volumes: self.media.iter().map(|m| m.label().to_owned()).collect(),
             blobs: self.ingested,
+            seat: self
+                .laid
+                .iter()
+                .filter(|laid| laid.change != Change::Keep)
+                .cloned()
+                .collect(),
+            services: self.services,
             started: self.started,
             finished,
             steps: self.times.clone(),

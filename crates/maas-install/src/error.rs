@@ -63,6 +63,14 @@ pub enum InstallError {
         #[source]
         source: std::io::Error,
     },
+    /// A program of the host that the seat needs has failed.
+    #[error("`{command}` failed: {detail}")]
+    HostCommand {
+        /// As it would be typed.
+        command: String,
+        /// What it said.
+        detail: String,
+    },
     /// The pepper is there and not ours.
     #[error(
         "`{path}` has {found} bytes, want {want}; it is never overwritten, because every key is hashed with it"
@@ -135,7 +143,10 @@ impl InstallError {
             Self::Refused { .. } => Exit::Policy,
             Self::Altered(report) => report.exit(),
             Self::Missing(_) | Self::NoBase { .. } => Exit::Medium,
-            Self::Fact { .. } | Self::Pepper { .. } | Self::Random(_) => Exit::Failed,
+            Self::HostCommand { .. }
+            | Self::Fact { .. }
+            | Self::Pepper { .. }
+            | Self::Random(_) => Exit::Failed,
         }
     }
 }

@@ -8,7 +8,7 @@ use maas_types::{Digest, GenerationId, GpuInventory, Layout};
 use serde::Serialize;
 use sysinfo::{MemoryRefreshKind, RefreshKind, System};
 
-use crate::InstallError;
+use crate::{InstallError, Seat};
 
 /// What this site takes beyond what is signed: the operator's own settings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
@@ -22,6 +22,8 @@ pub struct Policy {
 pub struct Facts {
     /// The machine and its disk.
     pub host: Host,
+    /// Where it is installed.
+    pub seat: Seat,
     /// The generation that serves.
     pub current: Option<GenerationId>,
     /// A complete generation of this very bundle.
@@ -112,6 +114,7 @@ impl Facts {
             .rfind(|g| g.record().bill_digest == *bundle.bill_digest() && g.check().is_ok());
         Ok(Self {
             host: Host::look(layout, gpus)?,
+            seat: Seat::of(layout),
             current: Generation::current_id(layout)?,
             same_bill: same_bill.map(Generation::id),
             same_epoch: all

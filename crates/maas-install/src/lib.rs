@@ -14,6 +14,7 @@ mod pepper;
 mod plan;
 mod preflight;
 mod receipt;
+mod seat;
 pub mod trust;
 
 pub use apply::{Event, apply, rollback, take_volume};
@@ -24,3 +25,6 @@ pub use pepper::{Pepper, ensure_pepper};
 pub use plan::{Needs, Plan, Step};
 pub use preflight::{Finding, Level, preflight};
 pub use receipt::{Outcome, Receipt, RollbackReceipt, StepTime};
+pub use seat::{
+    Change, Laid, Seat, SeatFile, Setup, Started, lay, services, stop_services, survey,
+};

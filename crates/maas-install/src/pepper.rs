@@ -33,7 +33,7 @@ pub fn ensure_pepper(lock: &Lock) -> Result<Pepper, InstallError> {
             let mut pepper = [0; PEPPER_BYTES];
             getrandom::fill(&mut pepper)
                 .map_err(|error| InstallError::Random(std::io::Error::other(error)))?;
-            lock.disk().make_folder(&lock.layout().state())?;
+            lock.disk().make_folder(&lock.layout().gateway())?;
             atomic::replace_on(lock.disk(), &path, &pepper, atomic::Access::Private)?;
             Ok(Pepper::Made)
         }
@@ -86,6 +86,7 @@ mod tests {
     fn a_pepper_of_another_length_is_refused_and_not_overwritten() {
         let folder = tempfile::tempdir().unwrap();
         let lock = lock(&folder);
+        fs_err::create_dir_all(lock.layout().gateway()).unwrap();
         fs_err::write(lock.layout().pepper(), b"short").unwrap();
         assert!(matches!(
             ensure_pepper(&lock),

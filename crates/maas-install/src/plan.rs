@@ -4,7 +4,7 @@ use maas_bundle::{Bundle, Verified};
 use maas_types::{BillOfLading, BundleId, ByteSize, Digest, Exit, GenerationId};
 use serde::Serialize;
 
-use crate::{Facts, Finding, InstallError, Level, Shortage, preflight};
+use crate::{Facts, Finding, InstallError, Level, Seat, Shortage, preflight};
 
 /// Room that must be left when the bundle is in: 1 GB. Databases, logs and engines' compile caches
 /// grow from the first minute, and a full disk stops the ledger and with it every answer.
@@ -112,6 +112,10 @@ pub enum Step {
         /// What serves then.
         to: GenerationId,
     },
+    /// The release's own binary, units, users and folders are laid out on the host.
+    Seat,
+    /// The services run, as the release has them.
+    Services,
     /// What was done is written down.
     Receipt,
 }
@@ -130,6 +134,8 @@ impl Step {
             Self::Floors { epoch } => format!("accept nothing older than epoch {epoch}"),
             Self::Generation { id } => format!("assemble generation {id}"),
             Self::Switch { to, .. } => format!("switch to generation {to}"),
+            Self::Seat => "lay out the binary, its units and its users".to_owned(),
+            Self::Services => "start the services, engines excepted".to_owned(),
             Self::Receipt => "write the receipt".to_owned(),
         }
     }
@@ -185,25 +191,7 @@ impl<'a> Plan<'a> {
             already_installed,
             needs,
             findings: preflight(&facts, bill),
-            steps: vec![
-                Step::Roots {
-                    versions: roots.collect(),
-                },
-                Step::Blobs {
-                    count: needs.blobs,
-                    bytes: needs.bytes_to_read,
-                },
-                Step::Models {
-                    count: bill.models.len(),
-                },
-                Step::Floors { epoch: bill.epoch },
-                Step::Generation { id },
-                Step::Switch {
-                    from: facts.current,
-                    to: id,
-                },
-                Step::Receipt,
-            ],
+            steps: steps(&facts, &needs, bill, roots.collect(), id),
             facts,
             verified: bundle,
         }
@@ -274,6 +262,42 @@ impl<'a> Plan<'a> {
         }
         Ok(())
     }
+}
+
+fn steps(
+    facts: &Facts,
+    needs: &Needs,
+    bill: &BillOfLading,
+    roots: Vec<u64>,
+    id: GenerationId,
+) -> Vec<Step> {
+    let mut steps = vec![
+        Step::Roots { versions: roots },
+        Step::Blobs {
+            count: needs.blobs,
+            bytes: needs.bytes_to_read,
+        },
+        Step::Models {
+            count: bill.models.len(),
+        },
+        Step::Floors { epoch: bill.epoch },
+        Step::Generation { id },
+    ];
+    // Before the switch: the new binary knows old generations, the old one need not know new ones.
+    match facts.seat {
+        Seat::Host => steps.push(Step::Seat),
+        Seat::Unsupervised | Seat::Folder => {}
+    }
+    steps.push(Step::Switch {
+        from: facts.current,
+        to: id,
+    });
+    match facts.seat {
+        Seat::Host => steps.push(Step::Services),
+        Seat::Unsupervised | Seat::Folder => {}
+    }
+    steps.push(Step::Receipt);
+    steps
 }
 
 fn next_id(facts: &Facts, epoch: u64) -> GenerationId {

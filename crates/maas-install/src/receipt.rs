@@ -5,6 +5,8 @@ use maas_store::Ingested;
 use maas_types::{BundleId, Digest, GenerationId};
 use serde::{Deserialize, Serialize};
 
+use crate::{Laid, Started};
+
 /// Written to the receipts' folder and printed by `install --json`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Receipt {
@@ -40,6 +42,12 @@ pub struct Receipt {
     pub volumes: Vec<String>,
     /// What was read, written and skipped.
     pub blobs: Ingested,
+    /// What was created or replaced on the host outside the appliance's own folders.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub seat: Vec<Laid>,
+    /// What was done to the services.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub services: Option<Started>,
     /// When it began.
     pub started: Timestamp,
     /// When it was done.

@@ -1,7 +1,10 @@
 //! Replacing a file or a link so that a reader, and a power cut, sees the old one or the new one and
 //! never half of either.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::{
+    io::Read as _,
+    sync::atomic::{AtomicU64, Ordering},
+};
 
 use camino::{Utf8Path, Utf8PathBuf};
 
@@ -78,6 +81,39 @@ pub fn flip_link_on(disk: &Disk, link: &Utf8Path, target: &Utf8Path) -> Result<(
 
 /// A name beside `path` that nobody else uses: hidden, with this process and a number of its own.
 /// What a crash leaves behind is never taken for anything.
+/// Replaces `to` by a copy of `from` with this mode: another file system may be between them.
+pub fn copy_on(disk: &Disk, from: &Utf8Path, to: &Utf8Path, mode: u32) -> Result<(), DiskError> {
+    let beside = beside(to);
+    let copied = copy_new(disk, from, &beside, mode).and_then(|()| disk.rename(&beside, to));
+    clear_up(disk, &beside, copied)
+}
+
+/// One read and one write of this size: few calls, little memory.
+const COPY_BYTES: usize = 1 << 20;
+
+fn copy_new(disk: &Disk, from: &Utf8Path, to: &Utf8Path, mode: u32) -> Result<(), DiskError> {
+    let failed = |source| DiskError {
+        doing: format!("read `{from}`"),
+        source,
+    };
+    let mut source = fs_err::File::open(from).map_err(failed)?;
+    let file = disk.create(to, mode)?;
+    let mut buffer = vec![0; COPY_BYTES];
+    let mut offset = 0;
+    loop {
+        match source.read(&mut buffer).map_err(failed)? {
+            0 => break,
+            read => {
+                disk.write_at(&file, to, &buffer[..read], offset)?;
+                offset += read as u64;
+            }
+        }
+    }
+    // Whatever the umask of whoever runs this is.
+    disk.set_mode(&file, to, mode)?;
+    disk.sync(&file, to)
+}
+
 fn beside(path: &Utf8Path) -> Utf8PathBuf {
     static NUMBER: AtomicU64 = AtomicU64::new(0);
     let number = NUMBER.fetch_add(1, Ordering::Relaxed);

@@ -33,9 +33,11 @@ async fn main() -> ExitCode {
     let args: Vec<OsString> = std::env::args_os().skip(1).collect();
     let text = |i: usize| args.get(i).and_then(|a| a.to_str()).unwrap_or_default();
     match text(0) {
-        maas_supervisor::SHIM_VERB => {
-            ExitCode::from(maas_supervisor::shim(Utf8Path::new(text(1)), Box::new(|_| ())).await.code())
-        }
+        maas_supervisor::SHIM_VERB => ExitCode::from(
+            maas_supervisor::shim(Utf8Path::new(text(1)), Box::new(|_| ()))
+                .await
+                .code(),
+        ),
         maas_supervisor::EXEC_VERB => {
             let parent = text(1).parse().expect("a process id");
             ExitCode::from(maas_supervisor::engine_exec(parent, &args[2], &args[3..]).code())

@@ -262,7 +262,10 @@ fn environment(
     cache: &Utf8Path,
     place: &Place,
 ) -> BTreeMap<String, String> {
-    let mut env = wish.root.as_ref().map_or_else(BTreeMap::new, |r| r.env.clone());
+    let mut env = wish
+        .root
+        .as_ref()
+        .map_or_else(BTreeMap::new, |r| r.env.clone());
     env.extend(wish.manifest.engine.env.clone());
     let mut set = |name: &str, value: String| env.insert(name.to_owned(), value);
     for (name, value) in OFFLINE {

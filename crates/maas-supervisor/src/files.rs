@@ -52,7 +52,9 @@ fn read_plain(path: &Utf8Path) -> io::Result<Vec<u8>> {
         .open(path)?;
     let meta = file.metadata()?;
     if !meta.is_file() || meta.len() > LARGEST {
-        return Err(io::Error::other("it is no plain file of a state file's size"));
+        return Err(io::Error::other(
+            "it is no plain file of a state file's size",
+        ));
     }
     let mut bytes = Vec::new();
     file.take(LARGEST).read_to_end(&mut bytes)?;

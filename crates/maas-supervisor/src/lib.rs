@@ -34,8 +34,8 @@ pub use launcher::{Reply, answer as answer_launch};
 pub use process::ProcessId;
 pub use progress::{Progress, Stage};
 pub use settings::{
-    BackEnd, DevicePolicy, EXEC_VERB, EngineRoot, SHIM_VERB, SIMULATED_VERB, Settings, StopEngines, Wish, WishSource,
-    Wishes,
+    BackEnd, DevicePolicy, EXEC_VERB, EngineRoot, SHIM_VERB, SIMULATED_VERB, Settings, StopEngines,
+    Wish, WishSource, Wishes,
 };
 pub use shim::shim;
 pub use spec::EngineSpec;

@@ -115,10 +115,7 @@ struct End {
 }
 
 impl Shim {
-    fn prepare(
-        spec_path: &Utf8Path,
-        tell: Box<dyn Fn(&EngineStatus)>,
-    ) -> Result<Self, ShimError> {
+    fn prepare(spec_path: &Utf8Path, tell: Box<dyn Fn(&EngineStatus)>) -> Result<Self, ShimError> {
         let process = |what| move |source| ShimError::Process { what, source };
         let files = EngineFiles::of_spec(spec_path)
             .ok_or_else(|| ShimError::NotASpec(spec_path.to_owned()))?;

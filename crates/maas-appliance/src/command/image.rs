@@ -26,7 +26,11 @@ pub(super) fn of_engines<'a>(
 }
 
 fn none(wanted: Option<&str>, generation: &Generation) -> CommandError {
-    let here: Vec<_> = generation.images().iter().map(|i| i.name.as_ref()).collect();
+    let here: Vec<_> = generation
+        .images()
+        .iter()
+        .map(|i| i.name.as_ref())
+        .collect();
     let bundle = generation.bundle();
     let text = match (wanted, here.len()) {
         (_, 0) => format!("engines are to run in an image, and bundle {bundle} has none"),

@@ -207,15 +207,19 @@ impl Reader<'_> {
             return Runtime::Host;
         };
         let example = "runtime = \"rootfs\"";
-        self.read("engines.runtime", example, value, Runtime::Host, |text| {
-            match text {
+        self.read(
+            "engines.runtime",
+            example,
+            value,
+            Runtime::Host,
+            |text| match text {
                 "host" => Ok(Runtime::Host),
                 "rootfs" => Ok(Runtime::Rootfs {
                     image: image.clone(),
                 }),
                 _ => Err("is none of `host`, `rootfs`".to_owned()),
-            }
-        })
+            },
+        )
     }
 
     fn gpus(&mut self, raw: RawGpus) -> Gpus {

@@ -73,7 +73,7 @@ fn a_real_engine_on_two_gpus_is_spelled_out() {
     wish.manifest.engine.args = vec!["--dtype".to_owned(), "bfloat16".to_owned()];
     wish.manifest.engine.gpu_memory = Some(20_000_000_000);
     let spec = spelled(EngineKind::Vllm, &wish, &gpus(2), "/").unwrap();
-    insta::assert_snapshot!(format!("{} {}", spec.program, spec.args.join(" ")), @"/opt/vllm/bin/vllm serve /srv/models/tiny --served-model-name tiny --uds /run/maas-appliance/engines/tiny-0.sock --max-model-len 2048 --shutdown-timeout 30 --enable-prompt-tokens-details --enable-log-requests --disable-access-log-for-endpoints /health,/metrics --allowed-media-domains nowhere.invalid --tensor-parallel-size 2 --gpu-memory-utilization 0.2500 --dtype bfloat16");
+    insta::assert_snapshot!(format!("{} {}", spec.program, spec.args.join(" ")), @"/opt/vllm/bin/vllm serve /srv/models/tiny --served-model-name tiny --uds /run/maas-appliance/engines/tiny-0/sock --max-model-len 2048 --shutdown-timeout 30 --enable-prompt-tokens-details --enable-log-requests --disable-access-log-for-endpoints /health,/metrics --allowed-media-domains nowhere.invalid --tensor-parallel-size 2 --gpu-memory-utilization 0.2500 --dtype bfloat16");
     let env: Vec<_> = spec
         .env
         .iter()
@@ -232,7 +232,7 @@ fn refusals_are_sentences() {
     the variable `A=\u{1b}` of `tiny` is not one that a process can have
     an argument of `tiny` holds a zero byte
     the manifest of `tiny` asks for 65 replicas, and one host takes at most 64
-    the socket path `/rrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrr/run/maas-appliance/engines/tiny-0.sock` has 120 bytes, and Linux takes at most 107 (choose a shorter --root)
+    the socket path `/rrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrr/run/maas-appliance/engines/tiny-0/sock` has 120 bytes, and Linux takes at most 107 (choose a shorter --root)
     ");
 }
 

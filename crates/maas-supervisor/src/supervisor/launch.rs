@@ -106,13 +106,17 @@ impl Supervisor {
             }
             (_, Err(error)) => return engine.not_launched(error.to_string(), now, random()),
             (BackEnd::Direct, Ok(())) if spec.root.is_some() => {
-                let reason = "it runs in a root file system of its own, which only systemd can give it";
+                let reason =
+                    "it runs in a root file system of its own, which only systemd can give it";
                 return engine.refused(reason.to_owned(), now);
             }
             (BackEnd::Direct, Ok(())) => {}
         }
         let started = files.make_own().and_then(|()| {
             let log = spec.log.with_extension("shim.log");
+            if let Some(folder) = log.parent() {
+                fs_err::create_dir_all(folder)?;
+            }
             spawn::shim(&self.settings.appliance, id, &files.spec(), &log)
         });
         match started {

@@ -9,7 +9,8 @@ use std::{
 use camino::{Utf8Path, Utf8PathBuf};
 use fs_err as fs;
 use maas_supervisor::{
-    BackEnd, DevicePolicy, EngineStatus, Settings, StopEngines, Supervisor, SupervisorError, Wish, Wishes,
+    BackEnd, DevicePolicy, EngineStatus, Settings, StopEngines, Supervisor, SupervisorError, Wish,
+    Wishes,
 };
 use maas_types::{
     EngineEntry, EngineKind, EngineSettings, EngineState, EngineTable, Layout, ModelManifest, Task,

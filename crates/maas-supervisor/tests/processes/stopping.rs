@@ -110,12 +110,6 @@ async fn a_model_that_leaves_the_generation_finishes_what_it_has() {
     .await;
     let mut files = files_of_engines(&house);
     files.sort();
-    assert_eq!(
-        files,
-        [
-            "new-0",
-            "new-0.json",
-        ]
-    );
+    assert_eq!(files, ["new-0", "new-0.json",]);
     assert_eq!(house.entry("new-0").unwrap().state, EngineState::Ready);
 }

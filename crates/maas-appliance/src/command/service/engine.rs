@@ -32,7 +32,8 @@ fn tell(status: &EngineStatus) {
 
 /// `engine-launcher`: one question on stdin, one answer on stdout, both of them the socket's.
 pub(in crate::command) fn launcher(layout: &Layout) -> CommandResult {
-    let reply = maas_supervisor::answer_launch(layout, std::io::stdin().lock(), &std::thread::sleep);
+    let reply =
+        maas_supervisor::answer_launch(layout, std::io::stdin().lock(), &std::thread::sleep);
     let line = serde_json::to_string(&reply)
         .map_err(|error| CommandError::new(Exit::Bug, error.to_string()))?;
     output::data(&format!("{line}\n"));

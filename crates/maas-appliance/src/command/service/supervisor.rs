@@ -54,8 +54,10 @@ pub(in crate::command) async fn run(
     };
     let generations = layout.clone();
     let runtime = config.engines.runtime;
-    let source = Box::new(move || wishes(&generations, &runtime)
-            .map_err(|error| io::Error::other(error.render().trim_end().to_owned()).into()));
+    let source = Box::new(move || {
+        wishes(&generations, &runtime)
+            .map_err(|error| io::Error::other(error.render().trim_end().to_owned()).into())
+    });
     let mut watchdog = Watchdog::of_unit();
     let supervisor = Supervisor::new(settings, &layout, source)?;
     notify::ready("looks after the engines");
