@@ -160,9 +160,4 @@ impl Layout {
     pub fn image_root(&self, manifest: &Digest) -> Utf8PathBuf {
         self.images().join(manifest.hex()).join("rootfs")
     }
-
-    /// For each engine a link to the root file system that it runs in.
-    pub fn engine_roots(&self) -> Utf8PathBuf {
-        self.run().join("roots")
-    }
 }

@@ -24,6 +24,9 @@ const UNKILLABLE: Duration = Duration::from_secs(30);
 /// How long systemd may take to have a process for a unit that it starts.
 const FORKED: Duration = Duration::from_secs(10);
 
+/// Where drop-ins go that a reboot forgets.
+const DROP_INS: &str = "/run/systemd/system";
+
 /// Between two looks.
 const PAUSE: Duration = Duration::from_millis(20);
 
@@ -80,8 +83,7 @@ fn start(layout: &Layout, id: &EngineId, pause: &dyn Fn(Duration)) -> io::Result
     let unit = match &spec.root {
         None => host,
         Some(root) => {
-            let root = unpacked(layout, root)?;
-            link(&layout.engine_roots().join(id.as_str()), &root)?;
+            set_root(&rootfs, &unpacked(layout, root)?)?;
             rootfs
         }
     };
@@ -142,12 +144,25 @@ fn unpacked(layout: &Layout, root: &Utf8Path) -> io::Result<Utf8PathBuf> {
     }
 }
 
-fn link(link: &Utf8Path, target: &Utf8Path) -> io::Result<()> {
-    if let Some(folder) = link.parent() {
-        fs_err::create_dir_all(folder)?;
+/// Says in a drop-in which root file system a unit has: a template cannot, and systemd follows no link to one.
+/// A unit that is not loaded is read with it; one that still is needs a reload, which engines do not feel.
+fn set_root(unit: &str, root: &Utf8Path) -> io::Result<()> {
+    let folder = Utf8PathBuf::from(format!("{DROP_INS}/{unit}.d"));
+    fs_err::create_dir_all(&folder)?;
+    let text = format!("[Service]\nRootDirectory={root}\n");
+    let path = folder.join("root.conf");
+    if fs_err::read_to_string(&path).is_ok_and(|old| old == text) {
+        return Ok(());
     }
-    files::remove(link)?;
-    fs_err::os::unix::fs::symlink(target, link)
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "read only when we ask for it, and gone after a reboot"
+    )]
+    std::fs::write(&path, text)?;
+    if property(unit, "RootDirectory")? != root.as_str() {
+        systemctl(&["daemon-reload"])?;
+    }
+    Ok(())
 }
 
 fn kill(id: &EngineId, pause: &dyn Fn(Duration)) -> io::Result<Reply> {
