@@ -81,6 +81,8 @@ pub(crate) enum Command {
     Bundle(BundleCommand),
     /// Verify the media and make their bundle the running generation
     Install(InstallArgs),
+    /// Replace the running release; what served before comes back by itself if the new one does not serve
+    Upgrade(InstallArgs),
     /// Go back to the generation before
     Rollback(RollbackArgs),
     /// Say which blobs are here, so that the connected side sends only the others
@@ -123,6 +125,9 @@ pub(crate) enum Command {
     /// Lay out this binary, its units, users and folders on the host (run by install and rollback)
     #[command(hide = true)]
     HostSetup(HostSetupArgs),
+    /// Watch a release that is on trial (run by systemd, with the release before)
+    #[command(hide = true)]
+    Trial,
     /// Start or stop the unit of one engine for the supervisor (started by systemd, as root)
     #[command(hide = true)]
     EngineLauncher,

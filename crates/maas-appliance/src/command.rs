@@ -21,12 +21,14 @@ mod sbom;
 mod service;
 mod status;
 mod team;
+mod trial;
 mod trust;
 mod usage;
 
 use camino::Utf8PathBuf;
 use maas_types::{Exit, Layout};
 
+use self::install::Verb;
 use crate::{
     cli::{CaCommand, Cli, Command},
     config::Config,
@@ -45,7 +47,9 @@ pub(crate) fn run(cli: Cli) -> CommandResult {
         Command::Key(command) => key::run(command),
         Command::Trust(command) => trust::run(command, &layout),
         Command::Bundle(command) => bundle::run(command, &layout),
-        Command::Install(args) => install::run(&args, &layout),
+        Command::Install(args) => install::run(&args, &layout, Verb::Install),
+        Command::Upgrade(args) => install::run(&args, &layout, Verb::Upgrade),
+        Command::Trial => waiting(trial::run(&layout)),
         Command::Rollback(args) => rollback::run(&args, &layout),
         Command::Inventory(args) => inventory::run(&args, &layout),
         Command::Sbom(command) => sbom::run(command, &layout),

@@ -10,7 +10,7 @@ use maas_store::{
 
 use crate::{
     Change, InstallError, Laid, Outcome, Plan, Receipt, RollbackReceipt, Seat, Started, Step,
-    StepTime, models, receipt::Signed, seat,
+    StepTime, Trial, models, receipt::Signed, seat,
 };
 
 /// What an installation tells while it works.
@@ -96,6 +96,7 @@ pub fn rollback(lock: &Lock) -> Result<RollbackReceipt, InstallError> {
         seat::lay_by(&target.binary())?;
     }
     let done = Generation::rollback(lock, &db)?;
+    Trial::end(lock)?;
     if place == Seat::Host {
         seat::services()?;
     }
@@ -139,6 +140,7 @@ impl Run<'_> {
             }
             Step::Floors { .. } => self.floors(),
             Step::Generation { .. } => self.assemble(clock()),
+            Step::Trial { seconds } => self.begin_trial(*seconds, clock()),
             Step::Switch { .. } => self.switch(),
             Step::Seat => self.take_seat(),
             Step::Services => {
@@ -203,6 +205,17 @@ impl Run<'_> {
         let generation = Generation::assemble(self.lock, &self.db, bundle, now)?;
         self.generation = Some(generation);
         Ok(())
+    }
+
+    fn begin_trial(&self, seconds: u64, now: Timestamp) -> Result<(), InstallError> {
+        let (Some(from), Some(to)) = (self.previous, &self.generation) else {
+            return Ok(());
+        };
+        if from == to.id() {
+            return Ok(());
+        }
+        let table = engine_table(self.lock.layout());
+        Trial::of(from, to, table.as_ref(), seconds, now).begin(self.lock)
     }
 
     fn take_seat(&mut self) -> Result<(), InstallError> {
@@ -289,6 +302,12 @@ impl Run<'_> {
             steps: self.times.clone(),
         })
     }
+}
+
+/// What the supervisor says; nothing, where none runs.
+fn engine_table(layout: &maas_types::Layout) -> Option<maas_types::EngineTable> {
+    let bytes = fs_err::read(layout.engine_table()).ok()?;
+    serde_json::from_slice(&bytes).ok()
 }
 
 fn no_current(lock: &Lock) -> InstallError {

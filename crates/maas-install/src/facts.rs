@@ -8,13 +8,34 @@ use maas_types::{Digest, GenerationId, GpuInventory, Layout};
 use serde::Serialize;
 use sysinfo::{MemoryRefreshKind, RefreshKind, System};
 
-use crate::{InstallError, Seat};
+use crate::{InstallError, Seat, Trial};
 
 /// What this site takes beyond what is signed: the operator's own settings.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Policy {
     /// Whether code that comes with a model may run here, if the model's manifest allows it too.
     pub remote_code: bool,
+    /// How long a release that replaces another must serve before it is kept, seconds.
+    pub trial_seconds: u64,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self {
+            remote_code: false,
+            trial_seconds: Trial::SECONDS,
+        }
+    }
+}
+
+/// Whether a release that replaces another is put on trial.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TrialWish {
+    /// Somebody watches it: a service of the host, or the command that asks.
+    Wanted,
+    /// Nobody does.
+    Unwanted,
 }
 
 /// What is known about the host and about what of the bundle is here already.
@@ -24,6 +45,8 @@ pub struct Facts {
     pub host: Host,
     /// Where it is installed.
     pub seat: Seat,
+    /// Whether a release that replaces another is put on trial.
+    pub trial: TrialWish,
     /// The generation that serves.
     pub current: Option<GenerationId>,
     /// A complete generation of this very bundle.
@@ -115,6 +138,10 @@ impl Facts {
         Ok(Self {
             host: Host::look(layout, gpus)?,
             seat: Seat::of(layout),
+            trial: match Seat::of(layout) {
+                Seat::Host => TrialWish::Wanted,
+                Seat::Unsupervised | Seat::Folder => TrialWish::Unwanted,
+            },
             current: Generation::current_id(layout)?,
             same_bill: same_bill.map(Generation::id),
             same_epoch: all

@@ -15,11 +15,12 @@ mod plan;
 mod preflight;
 mod receipt;
 mod seat;
+mod trial;
 pub mod trust;
 
 pub use apply::{Event, apply, rollback, take_volume};
 pub use error::{InstallError, Shortage};
-pub use facts::{Facts, Host, Policy};
+pub use facts::{Facts, Host, Policy, TrialWish};
 pub use identity::{CaAction, Ensured, Identity, IdentityError, LeafAction, LeafReason, Site};
 pub use pepper::{Pepper, ensure_pepper};
 pub use plan::{Needs, Plan, Step};
@@ -28,3 +29,4 @@ pub use receipt::{Outcome, Receipt, RollbackReceipt, StepTime};
 pub use seat::{
     Change, Laid, Seat, SeatFile, Setup, Started, lay, services, stop_services, survey,
 };
+pub use trial::{FailedTrial, Trial, Verdict};

@@ -4,7 +4,7 @@ use maas_bundle::{Bundle, Verified};
 use maas_types::{BillOfLading, BundleId, ByteSize, Digest, Exit, GenerationId};
 use serde::Serialize;
 
-use crate::{Facts, Finding, InstallError, Level, Seat, Shortage, preflight};
+use crate::{Facts, Finding, InstallError, Level, Seat, Shortage, TrialWish, preflight};
 
 /// Room that must be left when the bundle is in: 1 GB. Databases, logs and engines' compile caches
 /// grow from the first minute, and a full disk stops the ledger and with it every answer.
@@ -105,6 +105,11 @@ pub enum Step {
         /// Its name; one that is here and complete is taken.
         id: GenerationId,
     },
+    /// What serves is noted, and comes back by itself if the new generation does not serve.
+    Trial {
+        /// How long the new generation must serve, seconds.
+        seconds: u64,
+    },
     /// The generation becomes the one that serves.
     Switch {
         /// What served before.
@@ -133,6 +138,9 @@ impl Step {
             Self::Models { count } => format!("look into {count} models for what may not run here"),
             Self::Floors { epoch } => format!("accept nothing older than epoch {epoch}"),
             Self::Generation { id } => format!("assemble generation {id}"),
+            Self::Trial { seconds } => {
+                format!("put it on trial: what serves now comes back if it fails in {seconds} s")
+            }
             Self::Switch { to, .. } => format!("switch to generation {to}"),
             Self::Seat => "lay out the binary, its units and its users".to_owned(),
             Self::Services => "start the services, engines excepted".to_owned(),
@@ -287,6 +295,11 @@ fn steps(
     match facts.seat {
         Seat::Host => steps.push(Step::Seat),
         Seat::Unsupervised | Seat::Folder => {}
+    }
+    if facts.current.is_some_and(|current| current != id) && facts.trial == TrialWish::Wanted {
+        steps.push(Step::Trial {
+            seconds: facts.policy.trial_seconds,
+        });
     }
     steps.push(Step::Switch {
         from: facts.current,

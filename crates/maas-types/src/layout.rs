@@ -70,6 +70,16 @@ impl Layout {
         self.state().join("receipts")
     }
 
+    /// The release that has yet to show that it serves.
+    pub fn trial(&self) -> Utf8PathBuf {
+        self.state().join("trial.json")
+    }
+
+    /// A link to the binary that runs the trial: that of the release before.
+    pub fn trial_runner(&self) -> Utf8PathBuf {
+        self.state().join("trial-runner")
+    }
+
     /// Trusted roots, version floors, generations and the install journal. Written by root's
     /// commands only; the services never open it.
     pub fn trust_db(&self) -> Utf8PathBuf {

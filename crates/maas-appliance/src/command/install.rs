@@ -1,13 +1,17 @@
 //! `install` and `ca export`.
 
+mod follow;
 mod volumes;
 
 use std::fmt::Write as _;
 
 use camino::Utf8Path;
 use maas_bundle::{Bundle, Expired, Media, Trust, Verified, verify_metadata};
-use maas_install::{Event, Facts, Finding, Identity, Level, Outcome, Plan, Receipt, Site, Step};
-use maas_store::{Holder, Lock, MediaFolder, MissingBytes, StoredRoot, TrustDb};
+use maas_install::{
+    Event, Facts, Finding, Identity, Level, Outcome, Plan, Receipt, Seat, Site, Step, Trial,
+    TrialWish,
+};
+use maas_store::{Generation, Holder, Lock, MediaFolder, MissingBytes, StoredRoot, TrustDb};
 use maas_types::{BundleId, ByteSize, Digest, Exit, Layout};
 
 use super::{lookup::published, progress::Shown};
@@ -18,6 +22,24 @@ use crate::{
     error::{CommandError, CommandResult},
     output::{self, Format},
 };
+
+/// Which command brings a release.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Verb {
+    /// The first one, or another one over it.
+    Install,
+    /// Another one in the place of what serves.
+    Upgrade,
+}
+
+impl Verb {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Install => "install",
+            Self::Upgrade => "upgrade",
+        }
+    }
+}
 
 /// Who we are, for whoever finds the lock taken.
 pub(super) fn holder(command: &str) -> Holder {
@@ -62,11 +84,18 @@ pub(super) fn bundle_id(text: Option<&str>) -> Result<Option<BundleId>, CommandE
 }
 
 /// Verifies, plans, applies: with all volumes, or with one after the other.
-pub(super) fn run(args: &InstallArgs, layout: &Layout) -> CommandResult {
+pub(super) fn run(args: &InstallArgs, layout: &Layout, verb: Verb) -> CommandResult {
+    if verb == Verb::Upgrade && Generation::current_id(layout)?.is_none() {
+        let error = CommandError::new(
+            Exit::NotFound,
+            "no release serves here that could be replaced",
+        );
+        return Err(error.hint("the first one: maas-appliance install --media DIR"));
+    }
     let mut folders = open_media(&args.media)?;
     let mut begun = None;
     loop {
-        match attempt(args, layout, &folders, &mut begun)? {
+        match attempt(args, layout, verb, &folders, &mut begun)? {
             Turn::Over(exit) => return Ok(exit),
             Turn::Again => {}
             Turn::Next(missing) => folders = volumes::next(&missing, &args.media)?,
@@ -106,6 +135,7 @@ fn go_on_with(
 fn attempt(
     args: &InstallArgs,
     layout: &Layout,
+    verb: Verb,
     folders: &[MediaFolder],
     begun: &mut Option<(BundleId, Digest)>,
 ) -> Result<Turn, CommandError> {
@@ -123,7 +153,10 @@ fn attempt(
     }
     let gpus = published(&layout.gpu_inventory())?;
     let config = super::config(layout)?;
-    let facts = Facts::gather(layout, db.as_ref(), &bundle, &media, gpus, config.policy)?;
+    let mut facts = Facts::gather(layout, db.as_ref(), &bundle, &media, gpus, config.policy)?;
+    if verb == Verb::Upgrade {
+        facts.trial = TrialWish::Wanted;
+    }
     // Closed before the lock is taken and the database is opened for writing.
     drop(db);
     let plan = Plan::new(facts, &bundle);
@@ -139,8 +172,27 @@ fn attempt(
         return volumes::take(&plan, &lock, &media);
     }
     plan.ready()?;
-    let lock = Lock::acquire(layout, &holder("install"))?;
-    apply(args, &plan, &lock, &media, &config).map(Turn::Over)
+    let lock = Lock::acquire(layout, &holder(verb.as_str()))?;
+    let receipt = apply(args, &plan, &lock, &media, &config)?;
+    // The trial needs it.
+    drop(lock);
+    on_trial(layout, &receipt).map(Turn::Over)
+}
+
+/// Waits until what is on trial serves, or is gone again.
+fn on_trial(layout: &Layout, receipt: &Receipt) -> CommandResult {
+    let trial = Trial::read(layout)?;
+    if trial.is_none_or(|trial| trial.to != receipt.generation) {
+        return Ok(Exit::Done);
+    }
+    match Seat::of(layout) {
+        Seat::Host => follow::until_it_serves(layout, receipt.generation),
+        // Nobody else watches: we do, to the end.
+        Seat::Unsupervised | Seat::Folder => {
+            super::waiting(super::trial::run(layout))?;
+            follow::until_it_serves(layout, receipt.generation)
+        }
+    }
 }
 
 fn apply(
@@ -149,7 +201,7 @@ fn apply(
     lock: &Lock,
     media: &[&dyn Media],
     config: &Config,
-) -> CommandResult {
+) -> Result<Receipt, CommandError> {
     // Before anything is switched: a generation without a certificate would serve nobody.
     let site = Site {
         name: config.site.names.first().cloned().unwrap_or_default(),
@@ -169,7 +221,7 @@ fn apply(
         Format::Json => output::json(&receipt)?,
         Format::Text => output::data(&summary(&receipt)),
     }
-    Ok(Exit::Done)
+    Ok(receipt)
 }
 
 fn verified(

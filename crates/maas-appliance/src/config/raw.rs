@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use maas_install::Policy;
+use maas_install::{Policy, Trial};
 use maas_keys::SiteTimeZone;
 use maas_types::EngineKind;
 use serde::Deserialize;
@@ -59,6 +59,7 @@ struct RawGpus {
 #[serde(deny_unknown_fields, default)]
 struct RawPolicy {
     remote_code: bool,
+    trial_seconds: Option<u64>,
 }
 
 /// Collects mistakes instead of stopping at the first.
@@ -288,6 +289,7 @@ impl RawConfig {
             gpus: reader.gpus(self.gpus),
             policy: Policy {
                 remote_code: self.policy.remote_code,
+                trial_seconds: self.policy.trial_seconds.unwrap_or(Trial::SECONDS),
             },
         };
         if reader.problems.is_empty() {

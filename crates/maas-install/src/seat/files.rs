@@ -35,6 +35,7 @@ const UNIT_TEXTS: &[(&str, &str)] = &units![
     "maas-launcher.socket",
     "maas-launcher@.service",
     "maas-gpu-agent.service",
+    "maas-trial.service",
     "maas-engine@.service",
     "maas-engine-rootfs@.service",
 ];

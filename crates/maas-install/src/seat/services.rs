@@ -69,6 +69,8 @@ pub fn services() -> Result<Started, InstallError> {
     // The target wants them and does not wait for them: what does not come up shall be said here.
     let words = [&["start", "--", "maas-gateway.socket"], &SERVICES[..]].concat();
     run("systemctl", &words)?;
+    // Does nothing unless something is on trial.
+    run("systemctl", &["start", "--no-block", "maas-trial.service"])?;
     if noted.is_some() {
         fs_err::remove_file(RESTART).map_err(|source| InstallError::Fact {
             what: "that the services are new".to_owned(),
