@@ -147,7 +147,11 @@ impl Hint for InstallError {
             }
             Self::Pepper { .. } => Some("put it back from a backup of this host"),
             // The findings above it have their own.
-            Self::Unfit { .. } | Self::Refused { .. } | Self::Fact { .. } | Self::Random(_) => None,
+            Self::Unfit { .. }
+            | Self::Refused { .. }
+            | Self::Unapproved { .. }
+            | Self::Fact { .. }
+            | Self::Random(_) => None,
         }
     }
 }

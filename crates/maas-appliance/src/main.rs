@@ -61,4 +61,26 @@ mod tests {
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
     }
+
+    /// A unit whose command line is not understood is a service that never starts.
+    #[test]
+    fn every_unit_starts_what_the_command_line_knows() {
+        let folder = camino::Utf8Path::new(env!("CARGO_MANIFEST_DIR")).join("../../systemd");
+        let mut lines = 0;
+        for entry in folder.read_dir_utf8().unwrap() {
+            let path = entry.unwrap().into_path();
+            if path.extension() != Some("service") {
+                continue;
+            }
+            let text = fs_err::read_to_string(&path).unwrap();
+            for line in text.lines().filter_map(|line| line.strip_prefix("Exec")) {
+                let (_, words) = line.split_once('=').unwrap();
+                lines += 1;
+                if let Err(error) = Cli::try_parse_from(words.split_whitespace()) {
+                    panic!("{path}: {words}: {error}");
+                }
+            }
+        }
+        assert!(lines >= 7, "{lines}");
+    }
 }

@@ -38,6 +38,12 @@ pub enum InstallError {
         /// What it refuses.
         text: String,
     },
+    /// Not enough people have agreed. Found out before the first write.
+    #[error("{text}")]
+    Unapproved {
+        /// How many have, and how many must.
+        text: String,
+    },
     /// The volumes are not as they were signed. Found out before the first write.
     #[error("the media are not as they were signed: {}", sentences(.0))]
     Altered(Box<Report>),
@@ -141,6 +147,7 @@ impl InstallError {
             Self::NoSpace(_) => Exit::NoSpace,
             Self::Unfit { .. } => Exit::HostCheck,
             Self::Refused { .. } => Exit::Policy,
+            Self::Unapproved { .. } => Exit::Approval,
             Self::Altered(report) => report.exit(),
             Self::Missing(_) | Self::NoBase { .. } => Exit::Medium,
             Self::HostCommand { .. }

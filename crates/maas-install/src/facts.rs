@@ -8,13 +8,15 @@ use maas_types::{Digest, GenerationId, GpuInventory, Layout};
 use serde::Serialize;
 use sysinfo::{MemoryRefreshKind, RefreshKind, System};
 
-use crate::{InstallError, Seat, Trial};
+use crate::{Approvals, InstallError, Seat, Trial};
 
 /// What this site takes beyond what is signed: the operator's own settings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Policy {
     /// Whether code that comes with a model may run here, if the model's manifest allows it too.
     pub remote_code: bool,
+    /// How many people must have agreed to a release before it is activated.
+    pub approvals: u32,
     /// How long a release that replaces another must serve before it is kept, seconds.
     pub trial_seconds: u64,
 }
@@ -23,6 +25,7 @@ impl Default for Policy {
     fn default() -> Self {
         Self {
             remote_code: false,
+            approvals: 1,
             trial_seconds: Trial::SECONDS,
         }
     }
@@ -70,6 +73,8 @@ pub struct Facts {
     pub surroundings: Report,
     /// What this site takes.
     pub policy: Policy,
+    /// Who has agreed to the release.
+    pub approvals: Approvals,
     /// Blobs that the volumes leave out because this host should have them, and that it has not.
     pub lacking: Vec<Digest>,
 }
@@ -167,6 +172,7 @@ impl Facts {
             missing: store.missing(db, bundle, &locate(bundle, media)?, media)?,
             surroundings: verify_surroundings(bundle, media, &Silent),
             policy,
+            approvals: Approvals::read(layout, &bundle.bill().bundle, bundle.bill_digest())?,
             lacking: lacking(&store, db, bundle, media)?,
         })
     }

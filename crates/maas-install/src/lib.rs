@@ -6,6 +6,7 @@
 #![warn(missing_docs)]
 
 mod apply;
+mod approval;
 mod error;
 mod facts;
 mod identity;
@@ -19,6 +20,7 @@ mod trial;
 pub mod trust;
 
 pub use apply::{Event, apply, rollback, take_volume};
+pub use approval::{Approval, Approvals, Person};
 pub use error::{InstallError, Shortage};
 pub use facts::{Facts, Host, Policy, TrialWish};
 pub use identity::{CaAction, Ensured, Identity, IdentityError, LeafAction, LeafReason, Site};

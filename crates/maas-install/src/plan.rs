@@ -219,6 +219,11 @@ impl<'a> Plan<'a> {
     /// been created.
     pub fn ready(&self) -> Result<(), InstallError> {
         self.ready_for_a_volume()?;
+        if let Some(finding) = self.findings.iter().find(|f| f.exit() == Exit::Approval) {
+            return Err(InstallError::Unapproved {
+                text: finding.text.clone(),
+            });
+        }
         match &self.facts.missing {
             None => Ok(()),
             Some(missing) => Err(InstallError::Missing(Box::new(missing.clone()))),

@@ -59,6 +59,7 @@ impl Finding {
             (Level::Fail, "P-CONTENT") => Exit::Content,
             (Level::Fail, "P-EPOCH") => Exit::Stale,
             (Level::Fail, "P-CODE") => Exit::Policy,
+            (Level::Fail, "P-APPROVAL") => Exit::Approval,
             (Level::Fail, _) => Exit::HostCheck,
         }
     }
@@ -78,6 +79,7 @@ pub fn preflight(facts: &Facts, bill: &BillOfLading) -> Vec<Finding> {
         surroundings(facts),
         epoch(facts, bill),
         code(facts, bill),
+        approval(facts),
         generations(facts),
         memory(facts, bill),
         gpus(facts, bill),
@@ -276,6 +278,31 @@ fn code(facts: &Facts, bill: &BillOfLading) -> Finding {
             "read the code; to let it run, set remote_code = true under [policy] in appliance.toml",
         ),
     }
+}
+
+/// One person is whoever types `install`. Where a site asks for more, all of them have said so before.
+fn approval(facts: &Facts) -> Finding {
+    let (need, approvals) = (facts.policy.approvals, &facts.approvals);
+    let names = approvals.names();
+    let have = approvals.given.len();
+    if need <= 1 {
+        let text = "this site lets one person install".to_owned();
+        return Finding::pass("P-APPROVAL", text);
+    }
+    if have >= need as usize {
+        let text = format!("approved by {names}");
+        return Finding::pass("P-APPROVAL", text);
+    }
+    let text = match have {
+        0 => format!("this site wants {need} people to agree, and nobody has yet"),
+        _ => format!("this site wants {need} people to agree, and only {names} did"),
+    };
+    let bundle = &approvals.bundle;
+    let fix = match have {
+        0 => "maas-appliance import --media DIR; then, as somebody else, approve".to_owned(),
+        _ => format!("somebody else types: maas-appliance approve {bundle}"),
+    };
+    Finding::bad("P-APPROVAL", Level::Fail, text, fix)
 }
 
 fn generations(facts: &Facts) -> Finding {

@@ -70,6 +70,11 @@ impl Layout {
         self.state().join("receipts")
     }
 
+    /// What came in and has not been activated, and who has agreed to it.
+    pub fn arrivals(&self) -> Utf8PathBuf {
+        self.state().join("arrivals")
+    }
+
     /// The release that has yet to show that it serves.
     pub fn trial(&self) -> Utf8PathBuf {
         self.state().join("trial.json")

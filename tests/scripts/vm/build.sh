@@ -7,7 +7,7 @@
 # Needs mmdebstrap, e2fsprogs, busybox-static and cpio; fetches about 300 MB; takes 1 to 4 minutes.
 set -euo pipefail
 mkdir -p "$1"; cd "$1"
-[ -f rootfs.tar ] || mmdebstrap --variant=minbase --include=systemd,systemd-sysv,udev,dbus,kmod,linux-image-amd64,iproute2,procps,util-linux,dosfstools,exfatprogs,e2fsprogs,dmsetup,zstd,login,passwd,less bookworm rootfs.tar
+[ -f rootfs.tar ] || mmdebstrap --variant=minbase --include=systemd,systemd-sysv,udev,dbus,kmod,linux-image-amd64,iproute2,procps,util-linux,dosfstools,exfatprogs,e2fsprogs,dmsetup,zstd,curl,login,passwd,less bookworm rootfs.tar
 rm -rf rootfs; mkdir rootfs; tar -C rootfs -xf rootfs.tar
 K=$(ls rootfs/usr/lib/modules); cp rootfs/boot/vmlinuz-$K vmlinuz
 # --- tiny initrd: busybox + just the modules needed to reach an ext4 root on virtio-blk

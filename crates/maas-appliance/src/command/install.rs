@@ -164,7 +164,7 @@ fn attempt(
     let told = |finding: &&Finding| !(by_turns && finding.id == "P-MEDIA");
     tell_findings(plan.findings.iter().filter(told));
     if args.dry_run {
-        return dry_run(&plan, args.json.format()).map(Turn::Over);
+        return dry_run(&plan, &config, args.json.format()).map(Turn::Over);
     }
     if by_turns && plan.facts.missing.is_some() {
         plan.ready_for_a_volume()?;
@@ -266,7 +266,7 @@ fn tell_findings<'a>(findings: impl Iterator<Item = &'a Finding>) {
     }
 }
 
-fn dry_run(plan: &Plan<'_>, format: Format) -> CommandResult {
+fn dry_run(plan: &Plan<'_>, config: &Config, format: Format) -> CommandResult {
     match format {
         Format::Json => output::json(plan)?,
         Format::Text => {
@@ -276,6 +276,14 @@ fn dry_run(plan: &Plan<'_>, format: Format) -> CommandResult {
             );
             for (number, step) in (1..).zip(&plan.steps) {
                 let _ = writeln!(text, "  {number}. {}", step.title());
+            }
+            if plan.facts.seat == Seat::Host {
+                let files = super::host_setup::files(config);
+                let laid = maas_install::survey(&files, &super::own_path()?)?;
+                text.push_str(&super::host_setup::lines(&laid));
+                text.push_str(
+                    "restart maas-gpu-agent, maas-supervisor, maas-gateway (engines go on)\n",
+                );
             }
             text.push_str("Nothing was changed.\n");
             output::data(&text);

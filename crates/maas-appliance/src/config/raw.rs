@@ -60,6 +60,7 @@ struct RawGpus {
 struct RawPolicy {
     remote_code: bool,
     trial_seconds: Option<u64>,
+    approvals: Option<u32>,
 }
 
 /// Collects mistakes instead of stopping at the first.
@@ -289,6 +290,7 @@ impl RawConfig {
             gpus: reader.gpus(self.gpus),
             policy: Policy {
                 remote_code: self.policy.remote_code,
+                approvals: self.policy.approvals.unwrap_or(1),
                 trial_seconds: self.policy.trial_seconds.unwrap_or(Trial::SECONDS),
             },
         };
