@@ -3,6 +3,7 @@
 //! One test binary, one module a scenario, so that linking is paid once.
 
 mod architecture;
+mod arrival;
 mod delivery;
 mod golden;
 mod gpus;

@@ -108,6 +108,20 @@ impl Site {
         self.run(&[&["--root", "host"], words].concat())
     }
 
+    /// Types a command for the host as another person, who has used `sudo`. A process that somebody has logged
+    /// in for keeps his name whatever `sudo` says, so where the tests run under a login it is his.
+    pub fn host_as(&self, uid: u32, words: &[&str]) -> Ran {
+        let output = Command::new(appliance())
+            .args(["--root", "host"])
+            .args(words)
+            .env("SUDO_UID", uid.to_string())
+            .current_dir(self.folder.path())
+            .stdin(Stdio::null())
+            .output()
+            .unwrap();
+        Ran::from(output)
+    }
+
     /// Writes a file.
     pub fn write(&self, relative: &str, bytes: impl AsRef<[u8]>) {
         let path = self.path(relative);

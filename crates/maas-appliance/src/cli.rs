@@ -1,5 +1,6 @@
 //! The command line: `DESIGN.md`'s verbs, as far as they exist.
 
+mod arrival;
 mod bundle;
 mod people;
 mod services;
@@ -10,6 +11,7 @@ use std::ffi::OsString;
 use camino::Utf8PathBuf;
 use clap::{Args, Parser, Subcommand};
 
+pub(crate) use arrival::{ApproveArgs, ImportArgs};
 pub(crate) use bundle::{
     BuildArgs, BundleCommand, CopyArgs, FetchCommand, FetchImageArgs, FetchModelArgs, VerifyArgs,
     WireArgs,
@@ -79,6 +81,10 @@ pub(crate) enum Command {
     /// Build, sign, copy and check bundles
     #[command(subcommand)]
     Bundle(BundleCommand),
+    /// Verify and store a bundle without activating it
+    Import(ImportArgs),
+    /// Agree, as a second person, to a bundle that was imported
+    Approve(ApproveArgs),
     /// Verify the media and make their bundle the running generation
     Install(InstallArgs),
     /// Replace the running release; what served before comes back by itself if the new one does not serve
@@ -164,8 +170,11 @@ pub(crate) enum Command {
 )]
 pub(crate) struct InstallArgs {
     /// A mounted stick or a folder; several, in any order
-    #[arg(long = "media", value_name = "DIR", required = true)]
+    #[arg(long = "media", value_name = "DIR", required_unless_present = "staged")]
     pub(crate) media: Vec<Utf8PathBuf>,
+    /// A bundle that was imported, instead of media
+    #[arg(long, value_name = "ID", conflicts_with_all = ["media", "bundle", "one_at_a_time"])]
+    pub(crate) staged: Option<String>,
     /// Which bundle, when the media hold more than one
     #[arg(long, value_name = "ID")]
     pub(crate) bundle: Option<String>,

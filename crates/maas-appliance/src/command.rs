@@ -6,6 +6,7 @@ mod elsewhere;
 mod gpu;
 mod host_setup;
 mod image;
+mod import;
 mod install;
 mod inventory;
 mod key;
@@ -14,6 +15,7 @@ mod lookup;
 mod model;
 mod passphrase;
 mod people;
+mod person;
 mod progress;
 mod quickstart;
 mod rollback;
@@ -47,6 +49,8 @@ pub(crate) fn run(cli: Cli) -> CommandResult {
         Command::Key(command) => key::run(command),
         Command::Trust(command) => trust::run(command, &layout),
         Command::Bundle(command) => bundle::run(command, &layout),
+        Command::Import(args) => import::import(&args, &layout),
+        Command::Approve(args) => import::approve(&args, &layout),
         Command::Install(args) => install::run(&args, &layout, Verb::Install),
         Command::Upgrade(args) => install::run(&args, &layout, Verb::Upgrade),
         Command::Trial => waiting(trial::run(&layout)),

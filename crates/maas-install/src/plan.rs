@@ -218,12 +218,17 @@ impl<'a> Plan<'a> {
     /// Whether the plan may be applied. Ask before the lock is taken: after a refusal nothing has
     /// been created.
     pub fn ready(&self) -> Result<(), InstallError> {
-        self.ready_for_a_volume()?;
         if let Some(finding) = self.findings.iter().find(|f| f.exit() == Exit::Approval) {
             return Err(InstallError::Unapproved {
                 text: finding.text.clone(),
             });
         }
+        self.ready_to_store()
+    }
+
+    /// Whether all of it may be stored now, to be activated later.
+    pub fn ready_to_store(&self) -> Result<(), InstallError> {
+        self.ready_for_a_volume()?;
         match &self.facts.missing {
             None => Ok(()),
             Some(missing) => Err(InstallError::Missing(Box::new(missing.clone()))),

@@ -92,7 +92,10 @@ pub(super) fn run(args: &InstallArgs, layout: &Layout, verb: Verb) -> CommandRes
         );
         return Err(error.hint("the first one: maas-appliance install --media DIR"));
     }
-    let mut folders = open_media(&args.media)?;
+    let mut folders = match super::import::staged(args, layout) {
+        Some(folder) => open_media(&[folder])?,
+        None => open_media(&args.media)?,
+    };
     let mut begun = None;
     loop {
         match attempt(args, layout, verb, &folders, &mut begun)? {
@@ -229,13 +232,25 @@ fn verified(
     db: Option<&TrustDb>,
     media: &[&dyn Media],
 ) -> Result<Verified<Bundle>, CommandError> {
+    let wanted = bundle_id(args.staged.as_deref().or(args.bundle.as_deref()))?;
+    let reason = args.reason.as_deref().filter(|_| args.accept_expired);
+    verify_for_install(wanted.as_ref(), reason, db, media)
+}
+
+/// Verifies what this host would install: against its roots, its floors and its time.
+pub(super) fn verify_for_install(
+    wanted: Option<&BundleId>,
+    accept_expired: Option<&str>,
+    db: Option<&TrustDb>,
+    media: &[&dyn Media],
+) -> Result<Verified<Bundle>, CommandError> {
     let root = trusted(db)?;
     let floors = db.map(TrustDb::floors).transpose()?.unwrap_or_default();
-    let expired = match (&args.reason, args.accept_expired) {
-        (Some(reason), true) => Expired::Accept {
-            reason: reason.clone(),
+    let expired = match accept_expired {
+        Some(reason) => Expired::Accept {
+            reason: reason.to_owned(),
         },
-        _ => Expired::Refuse,
+        None => Expired::Refuse,
     };
     let trust = Trust {
         root: &root.root,
@@ -243,16 +258,12 @@ fn verified(
         now: clock::now(),
         expired: &expired,
     };
-    Ok(verify_metadata(
-        media,
-        bundle_id(args.bundle.as_deref())?.as_ref(),
-        &trust,
-    )?)
+    Ok(verify_metadata(media, wanted, &trust)?)
 }
 
 /// Warnings and failures only: what is as it should be needs no line. By turns, volumes that are not in
 /// yet are no failure.
-fn tell_findings<'a>(findings: impl Iterator<Item = &'a Finding>) {
+pub(super) fn tell_findings<'a>(findings: impl Iterator<Item = &'a Finding>) {
     for finding in findings {
         let word = match finding.level {
             Level::Pass => continue,
