@@ -13,4 +13,3 @@ mod media;
 mod road;
 mod rotation;
 mod serving;
-mod units;

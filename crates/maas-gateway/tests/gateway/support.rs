@@ -114,7 +114,7 @@ impl House {
         let root = Utf8Path::from_path(folder.path()).unwrap();
         let layout = Layout::new(root);
         fs_err::create_dir_all(layout.engines()).unwrap();
-        fs_err::create_dir_all(layout.state()).unwrap();
+        fs_err::create_dir_all(layout.gateway()).unwrap();
 
         let mut engines = Vec::new();
         let mut entries = Vec::new();
