@@ -164,7 +164,7 @@ mod tests {
     fn kernel_and_walk_find_the_same_and_never_lead_out() {
         let folder = tempfile::tempdir().unwrap();
         let root = root(&folder);
-        let outside = fstat(&openat(CWD, folder.path(), FOLDER, Mode::empty()).unwrap()).unwrap();
+        let outside = fstat(openat(CWD, folder.path(), FOLDER, Mode::empty()).unwrap()).unwrap();
         let reads_by_kernel = Resolve::best(&root) == Resolve::Kernel;
         for path in [
             ".",

@@ -102,8 +102,8 @@ struct Manifest {
 struct Config {
     os: String,
     rootfs: RootFs,
-    #[serde(default, deserialize_with = "or_empty")]
-    config: RunConfig,
+    #[serde(default, rename = "config", deserialize_with = "or_empty")]
+    run: RunConfig,
 }
 
 #[derive(Deserialize)]
@@ -166,7 +166,7 @@ impl Image {
             layers: layers(document.layers, config.rootfs.diff_ids, limits)?,
             manifest: descriptor,
             config: document.config,
-            run: config.config,
+            run: config.run,
         })
     }
 
@@ -191,11 +191,7 @@ fn layers(
             packing => packing,
         };
         result.push(Layer {
-            packing: packing.map_err(|flaw| ImageError::Layer {
-                layer: layer.digest,
-                entry: String::new(),
-                flaw,
-            })?,
+            packing: packing.map_err(|flaw| ImageError::layer(layer.digest, b"", flaw))?,
             digest: layer.digest,
             size: layer.size,
             diff_id,
@@ -214,7 +210,7 @@ fn listed(layout: &Utf8Path, manifest: &Digest) -> Result<Descriptor, ImageError
         return Err(wrong("index", &path, why));
     }
     let found = index.manifests.into_iter().find(|d| d.digest == *manifest);
-    found.ok_or_else(|| ImageError::NotListed {
+    found.ok_or(ImageError::NotListed {
         path,
         manifest: *manifest,
     })
@@ -235,13 +231,11 @@ fn check_manifest(manifest: &Manifest, descriptor: &Descriptor) -> Result<(), St
         ));
     }
     let config = manifest.config.media_type.as_str();
-    match CONFIGS.contains(&config) {
-        true => Ok(()),
-        false => Err(format!(
-            "its config is `{}`, no image's",
-            json::plain(config)
-        )),
+    if CONFIGS.contains(&config) {
+        return Ok(());
     }
+    let config = json::plain(config);
+    Err(format!("its config is `{config}`, no image's"))
 }
 
 pub(crate) fn blob_path(layout: &Utf8Path, digest: &Digest) -> Utf8PathBuf {

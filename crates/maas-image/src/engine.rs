@@ -33,11 +33,15 @@ fn invocation(program: &'static str, arguments: &[&str], input: Input) -> Invoca
     }
 }
 
-/// podman takes an image out of the layout itself, layer by layer. `name` is the one that the layout's
-/// index gives it, which podman then calls it by. The layout's path must not have a `:` in it, which
-/// podman would cut it at: then the result is `None`.
+/// podman takes an image out of the layout itself, layer by layer, and prints its id. `name` is the one
+/// that the layout's index gives it. Old podman (4.3) calls the image after the layout's path all the
+/// same, so [`podman_tag`] comes next.
+///
+/// `None` for a path with a `:`, where podman would cut it, or with a capital, of which old podman can
+/// make no name: then [`podman_load`] is the way.
 pub fn podman_pull(layout: &Utf8Path, name: &str) -> Option<Invocation> {
-    if layout.as_str().contains(':') {
+    let is_unfit = |c: char| c == ':' || c.is_uppercase();
+    if layout.as_str().contains(is_unfit) {
         return None;
     }
     let source = format!("oci:{layout}:{name}");
@@ -46,6 +50,17 @@ pub fn podman_pull(layout: &Utf8Path, name: &str) -> Option<Invocation> {
         &["pull", "--quiet", &source],
         Input::Empty,
     ))
+}
+
+/// podman reads a stream, of which it makes a file of its own first.
+pub fn podman_load() -> Invocation {
+    invocation("podman", &["load", "--quiet"], Input::Archive)
+}
+
+/// Gives an image that podman has a name.
+pub fn podman_tag(id: &Digest, name: &str) -> Invocation {
+    let arguments = ["image", "tag", &id.hex(), name];
+    invocation("podman", &arguments, Input::Empty)
 }
 
 /// Exit status 0 if podman has the image, 1 if not.
@@ -107,9 +122,10 @@ pub fn tagged(reference: &str) -> String {
         .map_or(reference, |(name, _)| name);
     // A `:` before the last `/` is a port's.
     let last = name.rsplit_once('/').map_or(name, |(_, last)| last);
-    match last.contains(':') {
-        true => name.to_owned(),
-        false => format!("{name}:latest"),
+    if last.contains(':') {
+        name.to_owned()
+    } else {
+        format!("{name}:latest")
     }
 }
 
@@ -161,7 +177,9 @@ mod tests {
             pull.as_deref(),
             Some("podman pull --quiet oci:/x/images/a:r/a:1")
         );
-        assert_eq!(podman_pull(Utf8Path::new("/x:y"), "r/a:1"), None);
+        for path in ["/x:y", "/X"] {
+            assert_eq!(podman_pull(Utf8Path::new(path), "r/a:1"), None);
+        }
         assert_eq!(
             words(podman_exists("r/a:1")),
             "podman image exists -- r/a:1"

@@ -55,7 +55,7 @@ pub enum ImageError {
         /// The entry's name as plain text; empty where it is about the layer.
         entry: String,
         /// What is wrong with it.
-        flaw: Flaw,
+        flaw: Box<Flaw>,
     },
     /// The disk, or the quota on it, is full.
     #[error(
@@ -181,7 +181,7 @@ impl ImageError {
             | Self::Document { .. }
             | Self::Damaged { .. }
             | Self::Length { .. } => ErrorKind::Content,
-            Self::Layer { flaw, .. } => match flaw {
+            Self::Layer { flaw, .. } => match **flaw {
                 Flaw::Foreign | Flaw::Device | Flaw::Limit { .. } | Flaw::MediaType(_) => {
                     ErrorKind::Policy
                 }
@@ -199,6 +199,15 @@ impl ImageError {
             },
             Self::NoSpace { .. } => ErrorKind::NoSpace,
             Self::Occupied { .. } | Self::Io { .. } => ErrorKind::Io,
+        }
+    }
+
+    /// What is wrong with a layer, or with its entry of that name.
+    pub(crate) fn layer(layer: Digest, name: &[u8], flaw: Flaw) -> Self {
+        Self::Layer {
+            layer,
+            entry: shown(name),
+            flaw: Box::new(flaw),
         }
     }
 

@@ -13,7 +13,7 @@ use std::{
 use camino::Utf8Path;
 use maas_types::Digest;
 use serde_json::{Value, json};
-use tar::{Builder, EntryType, Header};
+use tar::{EntryType, Header};
 
 use crate::{
     blob,
@@ -22,6 +22,7 @@ use crate::{
     policy::Limits,
 };
 
+const BLOCK: usize = 512;
 const REF_NAME: &str = "org.opencontainers.image.ref.name";
 /// The full name, which containerd asks for first.
 const CONTAINERD_NAME: &str = "io.containerd.image.name";
@@ -51,30 +52,29 @@ pub fn archive(
     layout: &Utf8Path,
     manifest: &Digest,
     name: &str,
-    out: impl Write,
+    mut out: impl Write,
 ) -> Result<(), ImageError> {
     let image = Image::open(layout, manifest, &Limits::default())?;
-    let mut tar = Builder::new(out);
     let sent = |error| ImageError::io("send", name, error);
     file(
-        &mut tar,
+        &mut out,
         "oci-layout",
         &json!({"imageLayoutVersion": "1.0.0"}),
     )
     .map_err(sent)?;
-    file(&mut tar, "index.json", &index(&image, name)).map_err(sent)?;
-    file(&mut tar, "manifest.json", &docker_manifest(&image, name)).map_err(sent)?;
+    file(&mut out, "index.json", &index(&image, name)).map_err(sent)?;
+    file(&mut out, "manifest.json", &docker_manifest(&image, name)).map_err(sent)?;
     let documents = [&image.manifest, &image.config].map(|d| (d.digest, d.size));
     let layers = image.layers.iter().map(|layer| (layer.digest, layer.size));
     let mut sent_before = BTreeSet::new();
     for (digest, size) in documents.into_iter().chain(layers) {
         // An image may use one layer twice.
         if sent_before.insert(digest) {
-            send(&mut tar, layout, &digest, size, name)?;
+            send(&mut out, layout, &digest, size, name)?;
         }
     }
-    tar.into_inner()
-        .and_then(|mut out| out.flush())
+    out.write_all(&[0; 2 * BLOCK])
+        .and_then(|()| out.flush())
         .map_err(sent)
 }
 
@@ -104,24 +104,34 @@ fn blob_name(digest: &Digest) -> String {
     format!("blobs/sha256/{}", digest.hex())
 }
 
-fn file<W: Write>(tar: &mut Builder<W>, name: &str, value: &Value) -> io::Result<()> {
+fn file(out: &mut impl Write, name: &str, value: &Value) -> io::Result<()> {
     let text = value.to_string();
-    tar.append(&header(name, text.len() as u64)?, text.as_bytes())
+    entry(out, name, text.len() as u64, &mut text.as_bytes())
 }
 
-fn send<W: Write>(
-    tar: &mut Builder<W>,
+fn send(
+    out: &mut impl Write,
     layout: &Utf8Path,
     digest: &Digest,
     size: u64,
     name: &str,
 ) -> Result<(), ImageError> {
     let mut blob = blob::open(layout, digest, size)?;
-    let header = header(&blob_name(digest), size);
-    header
-        .and_then(|header| tar.append(&header, blob.by_ref().take(size)))
+    entry(out, &blob_name(digest), size, &mut blob)
         .map_err(|error| ImageError::io("send", name, error))?;
     blob::is(layout, digest, &blob)
+}
+
+/// One file. Not with the `tar` crate's builder: it writes the archive's end when it is dropped, after an
+/// error too, and the receiver would take half an image for a whole one.
+fn entry(out: &mut impl Write, name: &str, size: u64, content: &mut dyn Read) -> io::Result<()> {
+    out.write_all(header(name, size)?.as_bytes())?;
+    let sent = io::copy(&mut content.take(size), out)?;
+    if sent < size {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
+    let padding = usize::try_from(size.wrapping_neg() % BLOCK as u64).unwrap_or(0);
+    out.write_all(&[0; BLOCK][..padding])
 }
 
 /// The same on every host and at every time.

@@ -171,10 +171,9 @@ impl<'a> Tree<'a> {
             return self.folder(place, name, entry);
         }
         // Before anything is removed: the target may be gone afterwards, and that is an error too.
-        let target = match entry.kind {
-            Kind::HardLink => Some(self.link_target(place, name, entry)?),
-            _ => None,
-        };
+        let target = (entry.kind == Kind::HardLink)
+            .then(|| self.link_target(place, name, entry))
+            .transpose()?;
         self.remove(place, name)?;
         match entry.kind {
             Kind::HardLink | Kind::Folder => {}
@@ -201,15 +200,13 @@ impl<'a> Tree<'a> {
     }
 
     fn folder(&mut self, place: &Place, name: &[u8], entry: &Entry) -> Result<(), Failure> {
-        let inode = match kind_of(&place.handle, name)? {
-            Some((FileType::Directory, inode)) => {
-                self.touch(inode);
-                inode
-            }
-            _ => {
-                self.remove(place, name)?;
-                self.make_folder(place, name)?
-            }
+        let there = kind_of(&place.handle, name)?;
+        let inode = if let Some((FileType::Directory, inode)) = there {
+            self.touch(inode);
+            inode
+        } else {
+            self.remove(place, name)?;
+            self.make_folder(place, name)?
         };
         self.describe(inode, entry);
         Ok(())

@@ -266,11 +266,7 @@ impl Run<'_> {
 
     fn error(&self, layer: &Layer, failure: Failure, name: &[u8]) -> ImageError {
         match failure {
-            Failure::Flaw(flaw) => ImageError::Layer {
-                layer: layer.digest,
-                entry: shown(name),
-                flaw,
-            },
+            Failure::Flaw(flaw) => ImageError::layer(layer.digest, name, flaw),
             Failure::Read(source) => {
                 let path = crate::document::blob_path(self.layout, &layer.digest);
                 ImageError::io("read", path, source)

@@ -34,7 +34,7 @@ pub(super) struct Sparse {
     pub(super) real_size: Option<u64>,
     /// Version 1.0: the map stands before the contents.
     pub(super) is_in_contents: bool,
-    pub(super) is_sparse: bool,
+    pub(super) is_said: bool,
     name: Option<Vec<u8>>,
 }
 
@@ -69,9 +69,10 @@ impl Extensions {
     /// Global records are obeyed by some readers and not by others: those that matter are refused.
     pub(super) fn global(text: &[u8]) -> Result<(), Flaw> {
         let is_harmless = |key: &[u8]| matches!(key, b"comment" | b"charset" | b"hdrcharset");
-        match records(text)?.iter().all(|(key, _)| is_harmless(key)) {
-            true => Ok(()),
-            false => Err(Flaw::Archive("a global header that changes entries")),
+        if records(text)?.iter().all(|(key, _)| is_harmless(key)) {
+            Ok(())
+        } else {
+            Err(Flaw::Archive("a global header that changes entries"))
         }
     }
 
@@ -138,7 +139,7 @@ impl Sparse {
     fn record(&mut self, key: &str, value: &[u8]) -> Result<(), Flaw> {
         let number =
             |text: &[u8]| number::decimal(text).ok_or(Flaw::Archive("a map of holes is malformed"));
-        self.is_sparse = true;
+        self.is_said = true;
         match key {
             "offset" | "numbytes" => self.map.push(number(value)?),
             "map" => {
@@ -154,8 +155,11 @@ impl Sparse {
     }
 }
 
+/// Key and value.
+type Record<'a> = (&'a [u8], &'a [u8]);
+
 /// PAX records, `<length> <key>=<value>\n` each (POSIX, "pax Extended Header").
-fn records(mut text: &[u8]) -> Result<Vec<(&[u8], &[u8])>, Flaw> {
+fn records(mut text: &[u8]) -> Result<Vec<Record<'_>>, Flaw> {
     const MALFORMED: Flaw = Flaw::Archive("an extended header is malformed");
     let mut records = Vec::new();
     while !text.is_empty() {
@@ -173,10 +177,10 @@ fn records(mut text: &[u8]) -> Result<Vec<(&[u8], &[u8])>, Flaw> {
 
 /// A value that is a name. A NUL in it would end it for some readers.
 fn text(value: &[u8]) -> Result<Vec<u8>, Flaw> {
-    match value.contains(&0) {
-        true => Err(Flaw::Name),
-        false => Ok(value.to_owned()),
+    if value.contains(&0) {
+        return Err(Flaw::Name);
     }
+    Ok(value.to_owned())
 }
 
 /// Seconds, perhaps before 1970, perhaps with a fraction.

@@ -85,7 +85,7 @@ impl<R: Read> Archive<'_, R> {
         if header.entry_type().is_gnu_sparse() {
             return self.old_gnu(header, stored);
         }
-        if !pax.is_sparse {
+        if !pax.is_said {
             return Ok(Map::whole(stored));
         }
         let real = pax.real_size.ok_or(WRONG)?;
@@ -122,7 +122,7 @@ impl<R: Read> Archive<'_, R> {
             if more.is_empty() || text.len() > 64 * MOST_RUNS {
                 return Err(WRONG.into());
             }
-            lines += more.iter().filter(|byte| **byte == b'\n').count();
+            lines += more.split(|byte| *byte == b'\n').count() - 1;
             text.extend(more);
             if wanted == 1 && lines > 0 {
                 let count = text.split(|byte| *byte == b'\n').next();

@@ -98,10 +98,10 @@ fn run(attack: &Attack, resolve: Resolve) {
     );
     assert!(!site.has_partial(), "{name}: a partial folder stayed");
     match (&attack.verdict, result) {
-        (Verdict::Refused(want), Err(ImageError::Layer { flaw, .. })) => match (want, &flaw) {
+        (Verdict::Refused(want), Err(ImageError::Layer { flaw, .. })) => match (want, *flaw) {
             // What a library says is not ours to fix.
             (Flaw::Compression(_), Flaw::Compression(_)) => {}
-            _ => assert_eq!(&flaw, want, "{name}"),
+            (want, flaw) => assert_eq!(&flaw, want, "{name}"),
         },
         (Verdict::Becomes(want), Ok(unpacked)) => {
             let seen = look(&unpacked.rootfs)
@@ -157,14 +157,5 @@ fn skipped_devices_are_left_out_but_a_whiteout_of_overlayfs_is_refused() {
     assert_eq!(site.rootfs().len(), 1);
     let site = Site::new();
     let error = site.lay(&[device(0, 0)], &policy).unwrap_err();
-    assert!(
-        matches!(
-            error,
-            ImageError::Layer {
-                flaw: Flaw::Device,
-                ..
-            }
-        ),
-        "{error}"
-    );
+    assert!(matches!(&error, ImageError::Layer { flaw, .. } if **flaw == Flaw::Device));
 }

@@ -108,7 +108,7 @@ fn what_an_interrupted_run_left_is_removed_whatever_modes_it_has() {
 
 #[test]
 fn layers_packed_in_every_way_give_the_same() {
-    let tar = Tar::new().file("a", &[7; 3_000_000]).end();
+    let tar = Tar::new().file("a", &vec![7; 3_000_000]).end();
     let mut two_members = TestLayer::gzip(&tar);
     two_members.blob = [&tar[..1_000_000], &tar[1_000_000..]]
         .map(super::site::gzip)
@@ -125,7 +125,7 @@ fn layers_packed_in_every_way_give_the_same() {
         let site = Site::new();
         site.unpack(&site.image(&[layer]), &Policy::for_user())
             .unwrap();
-        assert_eq!(site.rootfs()["a"].4, [7; 3_000_000]);
+        assert_eq!(site.rootfs()["a"].4, vec![7; 3_000_000]);
     }
 }
 
@@ -279,7 +279,7 @@ fn files_with_holes_are_read_in_all_four_formats() {
     let old = Header::new(b'S', b"s")
         .size(3)
         .with(257, b"ustar  \0")
-        .with(386, b"00000000005\000000000003\0")
+        .with(386, b"00000000005\x0000000000003\0")
         .with(483, b"00000000024\0");
     for tar in [
         sparse(

@@ -55,9 +55,11 @@ impl Tree<'_> {
             return Ok(());
         };
         if kind != FileType::Directory {
-            return match self.brought.contains(&(place.inode, name.to_owned())) {
-                true => Ok(()),
-                false => self.remove(place, name),
+            let is_brought = self.brought.contains(&(place.inode, name.to_owned()));
+            return if is_brought {
+                Ok(())
+            } else {
+                self.remove(place, name)
             };
         }
         let layer = self.layer;

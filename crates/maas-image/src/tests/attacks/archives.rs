@@ -91,6 +91,7 @@ impl Tar {
     }
 }
 
+#[expect(clippy::too_many_lines, reason = "it is a table")]
 fn extensions() -> Vec<Attack> {
     // A reader that believes the header sees `hidden`; one that believes PAX sees `x` alone.
     let smuggled = Tar::new().file("hidden", b"evil").endless();
@@ -203,7 +204,7 @@ fn extensions() -> Vec<Attack> {
         refused(
             "an extended header of megabytes",
             Tar::new()
-                .extension(b'x', &[b'1'; (1 << 14) + 1])
+                .extension(b'x', &vec![b'1'; (1 << 14) + 1])
                 .file("x", b""),
             Flaw::limit("bytes of an extended header", 1 << 14),
         ),

@@ -74,6 +74,7 @@ fn names() -> Vec<Attack> {
     ]
 }
 
+#[expect(clippy::too_many_lines, reason = "it is a table")]
 fn links() -> Vec<Attack> {
     let through = |target: &str| {
         let first = Tar::new().symlink("x", target);
@@ -319,6 +320,7 @@ fn hard_links() -> Vec<Attack> {
     ]
 }
 
+#[expect(clippy::too_many_lines, reason = "it is a table")]
 fn whiteouts() -> Vec<Attack> {
     let mark = |name: &str| Tar::new().file("kept", b"").empty(name);
     vec![
