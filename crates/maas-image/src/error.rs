@@ -59,12 +59,12 @@ pub enum ImageError {
     },
     /// The disk, or the quota on it, is full.
     #[error(
-        "no space left for `{path}` after {bytes} bytes of the image; what was unpacked is removed again"
+        "no space left for `{path}`: with it the image's files have {bytes} bytes so far; what was unpacked is removed again"
     )]
     NoSpace {
         /// What was being written.
         path: String,
-        /// Bytes of the image's files written before.
+        /// Bytes of the image's files up to this one, itself included.
         bytes: u64,
     },
     /// Something else lies where the image should.
@@ -225,7 +225,7 @@ impl ImageError {
         }
     }
 
-    /// The same, with how much was written by then.
+    /// The same, with how much the image has by then.
     pub(crate) fn after(mut self, written: u64) -> Self {
         if let Self::NoSpace { bytes, .. } = &mut self {
             *bytes = written;

@@ -85,7 +85,8 @@ impl Record {
 ///
 /// The work is done in `into.partial`, forced to the disk, then renamed: `into` is complete or not
 /// there. A partial folder of an interrupted run is removed first, one of a failed run at once. If
-/// `into` has this image already nothing is done. Two runs at once on one `into` are the caller's to
+/// `into` has this image already nothing is done, whatever policy it was unpacked by; the record says
+/// whose the files are and what was left out. Two runs at once on one `into` are the caller's to
 /// prevent.
 pub fn unpack(
     layout: &Utf8Path,
