@@ -10,7 +10,7 @@ use maas_fuzz_targets::TARGETS;
 use maas_tests::repository;
 
 /// The committed corpus stays small: it is read on every run of the tests. Crashes do not count.
-const MOST_FILES: usize = 200;
+const MOST_FILES: usize = 240;
 const MOST_BYTES: usize = 2 << 20;
 
 fn inputs(folder: &str, target: &str) -> Vec<Utf8PathBuf> {

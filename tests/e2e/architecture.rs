@@ -13,6 +13,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("maas-attest", &["maas-types"]),
     ("maas-bundle", &["maas-types", "maas-attest", "maas-sbom"]),
     ("maas-fetch", &["maas-types"]),
+    ("maas-image", &["maas-types"]),
     ("maas-gpu", &["maas-types"]),
     ("maas-keys", &["maas-types"]),
     ("maas-simulator", &["maas-types"]),
@@ -41,7 +42,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("fake-nvml", &[]),
     (
         "maas-fuzz-targets",
-        &["maas-types", "maas-sbom", "maas-bundle"],
+        &["maas-types", "maas-sbom", "maas-bundle", "maas-image"],
     ),
 ];
 

@@ -30,7 +30,7 @@ dictionary() {
     root | *_metadata) echo tuf ;;
     bill | volume_json) echo bill ;;
     safetensors | shard_index | model_settings | model_card) echo model ;;
-    image_archive | image_scan) echo image ;;
+    image_archive | image_layer | image_scan) echo image ;;
     recipe | model_manifest) echo toml ;;
     keys | fingerprint) echo keys ;;
     sbom_summary) echo sbom ;;

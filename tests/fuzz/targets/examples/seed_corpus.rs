@@ -346,6 +346,47 @@ fn layers(corpus: &Corpus) {
     corpus.add("image_scan", "two-layers", files(&[&lower, &upper]));
     corpus.add("image_scan", "pax", files(&[&pax]));
     corpus.add("image_scan", "long-name", files(&[&long]));
+    unpacked(corpus, &[&lower, &upper, &pax, &long]);
+}
+
+/// Headers whose type and link are set by hand; their checksums are made right by the target.
+fn unpacked(corpus: &Corpus, sound: &[&[u8]]) {
+    let files = |parts: &[&[u8]]| [b"1", &parts.join(SEPARATOR)[..]].concat();
+    let kinds = |entries: &[(&str, u8, &str)]| {
+        let names: Vec<_> = entries.iter().map(|(name, ..)| (*name, &b""[..])).collect();
+        let mut bytes = archive(&names);
+        for (header, (_, kind, link)) in bytes.chunks_mut(512).zip(entries) {
+            header[156] = *kind;
+            header[157..157 + link.len()].copy_from_slice(link.as_bytes());
+        }
+        bytes
+    };
+    corpus.add("image_layer", "two-layers", files(&sound[..2]));
+    corpus.add("image_layer", "pax", files(&sound[2..3]));
+    corpus.add("image_layer", "long-name", files(&sound[3..]));
+    let links = kinds(&[
+        ("usr/lib", b'5', ""),
+        ("lib", b'2', "usr/lib"),
+        ("out", b'2', "../../../canary"),
+        ("lib/file", b'0', ""),
+        ("hard", b'1', "lib/file"),
+        ("hard-out", b'1', "out"),
+        ("pipe", b'6', ""),
+    ]);
+    let over = kinds(&[
+        ("lib/.wh..wh..opq", b'0', ""),
+        ("out", b'5', ""),
+        ("out/file", b'0', ""),
+        (".wh.hard", b'0', ""),
+        ("pipe", b'2', "out/file"),
+    ]);
+    corpus.add("image_layer", "links", files(&[&links, &over]));
+    let through = kinds(&[("x", b'2', "../../../canary"), ("x/file", b'0', "")]);
+    corpus.add("image_layer", "through-a-link", files(&[&through]));
+    let up = kinds(&[("../../../canary/file", b'0', "")]);
+    corpus.add("image_layer", "up", files(&[&up]));
+    let device = kinds(&[("null", b'3', "")]);
+    corpus.add("image_layer", "device", files(&[&device]));
 }
 
 fn texts(corpus: &Corpus, sample: &Sample) {

@@ -12,6 +12,7 @@
 //! | [`medium`] | volumes with damage |
 //! | [`model`] | headers of weights, settings |
 //! | [`image`] | archives of container images |
+//! | [`layer`] | layers of an image that is unpacked |
 //! | [`text`] | keys, recipes, manifests, fingerprints |
 //! | [`sbom`] | bills of materials, layers, model cards |
 
@@ -19,6 +20,7 @@ pub mod archive;
 pub mod bill;
 pub mod image;
 pub mod json;
+pub mod layer;
 pub mod medium;
 pub mod metadata;
 pub mod model;
@@ -33,13 +35,14 @@ use maas_bundle::sample::Sample;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 19] = [
+pub const TARGETS: [Target; 20] = [
     ("bill", bill::bill),
     ("bill_edits", bill::bill_edits),
     ("bundle_metadata", metadata::bundle_metadata),
     ("fingerprint", text::fingerprint),
     ("foreign_metadata", metadata::foreign_metadata),
     ("image_archive", image::image_archive),
+    ("image_layer", layer::image_layer),
     ("image_scan", sbom::image_scan),
     ("keys", text::keys),
     ("medium", medium::medium),
