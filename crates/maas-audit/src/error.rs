@@ -127,10 +127,13 @@ impl AuditError {
             Self::InUse { .. } => Exit::Busy,
             Self::NotFound { .. } => Exit::NotFound,
             Self::Create { source, .. } | Self::Export(source) | Self::Import(source) => {
-                match source.kind() {
-                    io::ErrorKind::PermissionDenied => Exit::NotAllowed,
-                    io::ErrorKind::StorageFull => Exit::NoSpace,
-                    _ => Exit::Failed,
+                let kind = source.kind();
+                if kind == io::ErrorKind::PermissionDenied {
+                    Exit::NotAllowed
+                } else if kind == io::ErrorKind::StorageFull {
+                    Exit::NoSpace
+                } else {
+                    Exit::Failed
                 }
             }
             Self::ReadOnly { .. } => Exit::Failed,

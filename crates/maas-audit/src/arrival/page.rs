@@ -2,13 +2,13 @@
 
 use std::fmt::Write as _;
 
-use maas_types::{ByteSize, json::plain};
+use maas_types::{ByteSize, Digest, json::plain};
 
 use super::{Arrival, Medium, TrustedClock};
 
 const WIDTH: usize = 78;
 /// Where the second column begins.
-const INDENT: usize = 16;
+const INDENT: usize = 18;
 
 /// The page. Nothing of it is signed but by the people who sign below.
 pub fn page(arrival: &Arrival) -> String {
@@ -24,7 +24,7 @@ pub fn page(arrival: &Arrival) -> String {
             bundle.epoch
         ),
     );
-    row(&mut page, "bill", &bundle.bill.to_string());
+    row(&mut page, "bill, SHA-256", &groups(&bundle.bill));
     row(&mut page, "compare", arrival.compare.as_str());
     row(
         &mut page,
@@ -60,7 +60,7 @@ fn people_and_time(page: &mut String, arrival: &Arrival) {
     let name = format!("{} {}", plain(&tool.name), plain(&tool.version));
     row(page, "with", &name);
     if let Some(digest) = &tool.digest {
-        row(page, "", &digest.to_string());
+        row(page, "its SHA-256", &groups(digest));
     }
 }
 
@@ -96,8 +96,8 @@ fn in_words(medium: &Medium) -> String {
 fn trust(page: &mut String, arrival: &Arrival) {
     page.push('\n');
     let root = &arrival.root;
-    let hex = root.fingerprint.hex();
-    row(page, "root", &format!("version {}, {hex}", root.version));
+    row(page, "root", &format!("version {}", root.version));
+    row(page, "its fingerprint", &groups(&root.fingerprint));
     for signers in &arrival.signers {
         let names: Vec<_> = signers.signed.iter().map(|name| plain(name)).collect();
         row(
@@ -123,18 +123,24 @@ fn checks(page: &mut String, arrival: &Arrival) {
         let (word, id) = (check.outcome.word(), plain(&check.id));
         row(page, &format!("{word} {id}"), &plain(&check.text));
     }
-    let _ = writeln!(page, "\n  RESULT        {}", arrival.result().word());
+    let _ = writeln!(page, "\n  RESULT          {}", arrival.result().word());
 }
 
 fn signatures(page: &mut String) {
     for who in ["Verified by", "Witnessed by"] {
         let _ = write!(
             page,
-            "\n\n  {who:<13} ______________________________   date ____________________\n"
+            "\n\n  {who:<15} ______________________________   date ____________________\n"
         );
-        let _ = writeln!(page, "  {:<13} (name, signature)", "");
+        let _ = writeln!(page, "  {:<15} (name, signature)", "");
     }
     let _ = writeln!(page, "\n{:=^WIDTH$}", "");
+}
+
+/// 64 hex digits in groups of four, which the eye does not lose.
+fn groups(digest: &Digest) -> String {
+    let groups: Vec<_> = digest.as_bytes().chunks(2).map(hex::encode).collect();
+    groups.join(" ")
 }
 
 /// A row of two columns; the second is broken between words, or within a word that is longer than it.

@@ -1,3 +1,5 @@
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+
 use super::*;
 use crate::{
     HostPublicKey,
@@ -97,48 +99,46 @@ fn the_page_fits_on_paper_and_has_two_lines_to_sign() {
     insta::assert_snapshot!(page, @"
     ===================== maas-appliance: record of arrival ======================
 
-      bundle        acme-2026.11-a (version 2026.11 a, epoch 12)
-      bill          sha256:4f4f4f4f4f4f4f4f4f4f4f4f4f4f4f4f4f4f4f4f4f4f4f4f4f4f4f4
-                    f4f4f4f4f
-      compare       4F4F 4F4F 4F4F 4F4F - fire fire fire 89
-                    (read it to the sender; both must have the same)
+      bundle          acme-2026.11-a (version 2026.11 a, epoch 12)
+      bill, SHA-256   4f4f 4f4f 4f4f 4f4f 4f4f 4f4f 4f4f 4f4f 4f4f 4f4f 4f4f 4f4f
+                      4f4f 4f4f 4f4f 4f4f
+      compare         4F4F 4F4F 4F4F 4F4F - fire fire fire 89
+                      (read it to the sender; both must have the same)
 
-      verified      2026-11-25T07:31:00Z
-                    by the host's clock
-      by            ana (uid 1000)
-      on host       maas.site.internal
-      with          maas-appliance 1.4.2
-                    sha256:7070707070707070707070707070707070707070707070707070707
-                    070707070
+      verified        2026-11-25T07:31:00Z
+                      by the host's clock
+      by              ana (uid 1000)
+      on host         maas.site.internal
+      with            maas-appliance 1.4.2
+      its SHA-256     7070 7070 7070 7070 7070 7070 7070 7070 7070 7070 7070 7070
+                      7070 7070 7070 7070
 
-      medium 1      /media/MAAS-1, label MAAS-1, vendor SanDisk, model Extreme
-                    Pro, serial 4C5300010123456789A, file system exfat
-      medium 2      /media/MAAS-2, label MAAS-2, vendor SanDisk, model Extreme
-                    Pro, serial 4C5300020123456789A, file system exfat
-      read          9214 files, 412118223104 bytes (412.1 GB)
+      medium 1        /media/MAAS-1, label MAAS-1, vendor SanDisk, model Extreme
+                      Pro, serial 4C5300010123456789A, file system exfat
+      medium 2        /media/MAAS-2, label MAAS-2, vendor SanDisk, model Extreme
+                      Pro, serial 4C5300020123456789A, file system exfat
+      read            9214 files, 412118223104 bytes (412.1 GB)
 
-      root          version 3,
-                    33333333333333333333333333333333333333333333333333333333333333
-                    33
-      signed        targets: ana.key, bo.key (2 needed)
-      signed        timestamp: release.key (1 needed)
+      root            version 3
+      its fingerprint 3333 3333 3333 3333 3333 3333 3333 3333 3333 3333 3333 3333
+                      3333 3333 3333 3333
+      signed          targets: ana.key, bo.key (2 needed)
+      signed          timestamp: release.key (1 needed)
 
-      PASS signature
-                    2 of 2 release keys
-      PASS freshness
-                    newer than installed 2026.09-b; not expired
-      PASS contents 9,214 files, 0 missing, 0 extra
-      WARN models   2 of 3 models are signed by their makers
+      PASS signature  2 of 2 release keys
+      PASS freshness  newer than installed 2026.09-b; not expired
+      PASS contents   9,214 files, 0 missing, 0 extra
+      WARN models     2 of 3 models are signed by their makers
 
-      RESULT        PASSED
+      RESULT          PASSED
 
 
-      Verified by   ______________________________   date ____________________
-                    (name, signature)
+      Verified by     ______________________________   date ____________________
+                      (name, signature)
 
 
-      Witnessed by  ______________________________   date ____________________
-                    (name, signature)
+      Witnessed by    ______________________________   date ____________________
+                      (name, signature)
 
     ==============================================================================
     ");
@@ -165,48 +165,46 @@ fn a_page_says_what_is_unknown_what_failed_and_which_clock_was_wrong() {
     insta::assert_snapshot!(page(&bad), @r"
     ===================== maas-appliance: record of arrival ======================
 
-      bundle        acme-2026.11-a (version 2026.11 a, epoch 12)
-      bill          sha256:4f4f4f4f4f4f4f4f4f4f4f4f4f4f4f4f4f4f4f4f4f4f4f4f4f4f4f4
-                    f4f4f4f4f
-      compare       4F4F 4F4F 4F4F 4F4F - fire fire fire 89
-                    (read it to the sender; both must have the same)
+      bundle          acme-2026.11-a (version 2026.11 a, epoch 12)
+      bill, SHA-256   4f4f 4f4f 4f4f 4f4f 4f4f 4f4f 4f4f 4f4f 4f4f 4f4f 4f4f 4f4f
+                      4f4f 4f4f 4f4f 4f4f
+      compare         4F4F 4F4F 4F4F 4F4F - fire fire fire 89
+                      (read it to the sender; both must have the same)
 
-      verified      2026-11-25T07:31:00Z
-                    or later: the host's clock said 2026-11-25T07:30:00Z, which is
-                    60 s before a time that was signed
-      by            ana (uid 1000)
-      on host       maas.site.internal
-      with          maas-appliance 1.4.2
-                    sha256:7070707070707070707070707070707070707070707070707070707
-                    070707070
+      verified        2026-11-25T07:31:00Z
+                      or later: the host's clock said 2026-11-25T07:30:00Z, which
+                      is 60 s before a time that was signed
+      by              ana (uid 1000)
+      on host         maas.site.internal
+      with            maas-appliance 1.4.2
+      its SHA-256     7070 7070 7070 7070 7070 7070 7070 7070 7070 7070 7070 7070
+                      7070 7070 7070 7070
 
-      medium 1      /media/stick, label EVIL\u{a}  RESULT        PASSED\u{1b}[2J,
-                    vendor unknown, model unknown, serial unknown, file system
-                    unknown
-      read          9214 files, 412118223104 bytes (412.1 GB)
+      medium 1        /media/stick, label EVIL\u{a}  RESULT       
+                      PASSED\u{1b}[2J, vendor unknown, model unknown, serial
+                      unknown, file system unknown
+      read            9214 files, 412118223104 bytes (412.1 GB)
 
-      root          version 3,
-                    33333333333333333333333333333333333333333333333333333333333333
-                    33
-      signed        targets: nobody (2 needed)
-      signed        timestamp: release.key (1 needed)
+      root            version 3
+      its fingerprint 3333 3333 3333 3333 3333 3333 3333 3333 3333 3333 3333 3333
+                      3333 3333 3333 3333
+      signed          targets: nobody (2 needed)
+      signed          timestamp: release.key (1 needed)
 
-      PASS signature
-                    2 of 2 release keys
-      PASS freshness
-                    newer than installed 2026.09-b; not expired
-      FAIL contents 1 file is not what was signed
-      WARN models   2 of 3 models are signed by their makers
+      PASS signature  2 of 2 release keys
+      PASS freshness  newer than installed 2026.09-b; not expired
+      FAIL contents   1 file is not what was signed
+      WARN models     2 of 3 models are signed by their makers
 
-      RESULT        FAILED
+      RESULT          FAILED
 
 
-      Verified by   ______________________________   date ____________________
-                    (name, signature)
+      Verified by     ______________________________   date ____________________
+                      (name, signature)
 
 
-      Witnessed by  ______________________________   date ____________________
-                    (name, signature)
+      Witnessed by    ______________________________   date ____________________
+                      (name, signature)
 
     ==============================================================================
     ");
@@ -279,7 +277,6 @@ fn the_statement_is_frozen() {
     let bytes = seal_vsa(&arrival(), &key());
     let envelope: serde_json::Value = serde_json::from_slice(&bytes).unwrap();
     assert_eq!(envelope["payloadType"], "application/vnd.in-toto+json");
-    use base64::{Engine as _, engine::general_purpose::STANDARD};
     let payload = STANDARD
         .decode(envelope["payload"].as_str().unwrap())
         .unwrap();

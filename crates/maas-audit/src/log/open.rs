@@ -100,17 +100,19 @@ pub(super) fn for_reading(path: &Utf8Path) -> Result<Connection, AuditError> {
 
 /// SQLite wants to make files beside a database in WAL mode, even to read it. Where it cannot, on a
 /// write-protected stick, and no `-wal` holds more entries, the file alone is all there is.
-fn for_reading_where_nothing_can_be_written(path: &Utf8Path) -> Result<Connection, AuditError> {
-    let mut uri = String::from("file:");
-    for byte in path.as_str().bytes() {
-        match byte {
-            b'/' | b'.' | b'-' | b'_' | b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' => {
-                uri.push(char::from(byte));
-            }
-            _ => uri.push_str(&format!("%{byte:02x}")),
-        }
-    }
-    uri.push_str("?immutable=1");
+pub(super) fn for_reading_where_nothing_can_be_written(
+    path: &Utf8Path,
+) -> Result<Connection, AuditError> {
+    let escaped: String = path
+        .as_str()
+        .bytes()
+        .map(|byte| match byte {
+            b'/' | b'.' | b'-' | b'_' => char::from(byte).to_string(),
+            _ if byte.is_ascii_alphanumeric() => char::from(byte).to_string(),
+            _ => format!("%{byte:02x}"),
+        })
+        .collect();
+    let uri = format!("file:{escaped}?immutable=1");
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
     let connection =
         connect(Utf8Path::new(&uri), flags).map_err(|source| failed("open", path, source))?;

@@ -12,7 +12,7 @@ use crate::{Head, Origin};
 pub struct Verdict {
     /// The number that the first entry should have.
     pub first: u64,
-    /// How many entries are right, from the first on.
+    /// How many entries are a whole chain, from the first on.
     pub entries: u64,
     /// The last of them.
     pub head: Option<Head>,
@@ -157,7 +157,7 @@ impl fmt::Display for Verdict {
             count => format!("entries {} to {}", self.first, self.first + (count - 1)),
         };
         match &self.fault {
-            Some(fault) => write!(f, "{fault}\nright before that: {right}")?,
+            Some(fault) => write!(f, "{fault}\nthe chain itself holds up to there: {right}")?,
             None => write!(f, "audit chain ok: {right}")?,
         }
         self.reach(f)?;
@@ -168,12 +168,18 @@ impl fmt::Display for Verdict {
                 refused.origin, refused.sequence, refused.time
             )?;
         }
-        if self.outside > 0 {
-            write!(
+        match self.outside {
+            0 => {}
+            1 => write!(
                 f,
-                "\n{} checkpoints are for entries before {} and were not compared",
-                self.outside, self.first
-            )?;
+                "\n1 checkpoint is for an entry before {} and was not compared",
+                self.first
+            )?,
+            several => write!(
+                f,
+                "\n{several} checkpoints are for entries before {} and were not compared",
+                self.first
+            )?,
         }
         self.clock
             .as_ref()
@@ -222,9 +228,13 @@ impl fmt::Display for ClockWentBack {
             from,
             to,
         } = self;
+        let often = match times {
+            1 => "once,".to_owned(),
+            several => format!("{several} times, first"),
+        };
         write!(
             f,
-            "warning: the clock went back {times} times, first at entry {sequence}, from {from:.0} to {to:.0}; entries are in order of their numbers"
+            "warning: the clock went back {often} at entry {sequence}, from {from:.0} to {to:.0}; entries are in order of their numbers"
         )
     }
 }

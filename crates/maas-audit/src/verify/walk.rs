@@ -34,8 +34,8 @@ impl<'a> Walk<'a> {
                 });
             }
         }
-        verdict.outside = good.iter().filter(|c| c.head.sequence + 1 < first).count();
-        good.retain(|checkpoint| checkpoint.head.sequence + 1 >= first);
+        verdict.outside = good.iter().filter(|c| c.head.sequence < first - 1).count();
+        good.retain(|checkpoint| checkpoint.head.sequence >= first - 1);
         good.sort_by_key(|checkpoint| checkpoint.head.sequence);
         let mut walk = Self {
             next: first,
@@ -113,20 +113,22 @@ impl<'a> Walk<'a> {
                 continue;
             }
             let after = self.verdict.covered.map_or(0, |(sequence, _)| sequence);
-            let first = (after + 1)
-                .max(self.verdict.first)
-                .min(head.sequence.max(1));
-            self.fault(
-                first,
-                Problem::Rewritten {
-                    last: head.sequence,
-                    signed: checkpoint.time,
-                },
-            );
+            let first = self.verdict.first.max(after + 1);
+            let (last, signed) = (head.sequence, checkpoint.time);
+            let problem = if last < first {
+                Problem::Unlinked
+            } else {
+                Problem::Rewritten { last, signed }
+            };
+            self.fault(first, problem);
         }
     }
 
     pub(super) fn end(mut self) -> Verdict {
+        let first = self.verdict.first;
+        // Of the entry before a part without entries: there was nothing to compare it with.
+        self.ahead
+            .retain(|checkpoint| checkpoint.head.sequence >= first);
         if let Some(beyond) = self.ahead.back() {
             let problem = Problem::CutOff {
                 last: beyond.head.sequence,
