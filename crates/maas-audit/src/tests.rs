@@ -1,5 +1,7 @@
 //! What the tests of several modules share.
 
+mod by_hand;
+
 use std::error::Error;
 
 use camino::{Utf8Path, Utf8PathBuf};

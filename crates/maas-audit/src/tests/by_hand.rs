@@ -3,11 +3,11 @@
 
 use std::process::{Command, Output};
 
+use crate::{Act, Action, Actor, AuditLog, tests::key};
 use camino::{Utf8Path, Utf8PathBuf};
 use jiff::{SignedDuration, Timestamp};
-use maas_audit::{Act, Action, Actor, AuditLog, HostKey};
 
-const PAGE: &str = include_str!("../../../docs/reference/audit-format.md");
+const PAGE: &str = include_str!("../../../../docs/reference/audit-format.md");
 
 /// The block of that language in a numbered clause.
 fn block(clause: &str, language: &str) -> &'static str {
@@ -40,10 +40,6 @@ fn has(program: &str, folder: &Utf8Path) -> bool {
 fn said(output: &Output) -> String {
     let text = [output.stdout.as_slice(), &output.stderr].concat();
     String::from_utf8(text).unwrap()
-}
-
-fn key() -> HostKey {
-    HostKey::from_seed("maas.site.internal".parse().unwrap(), &[7; 32])
 }
 
 fn at(second: i64) -> Timestamp {
@@ -145,12 +141,12 @@ fn the_shell_lines_of_the_page_check_a_record_of_arrival() {
         return;
     }
     let record = include_str!(
-        "../src/arrival/snapshots/maas_audit__arrival__tests__the_record_is_frozen_and_comes_back.snap"
+        "../arrival/snapshots/maas_audit__arrival__tests__the_record_is_frozen_and_comes_back.snap"
     );
     let json = &record[record.find("\n{").unwrap() + 1..];
-    let arrival = maas_audit::arrival::Arrival::read(json.as_bytes()).unwrap();
+    let arrival = crate::arrival::Arrival::read(json.as_bytes()).unwrap();
     fs_err::write(folder.join("arrival.json"), arrival.to_json()).unwrap();
-    let sealed = maas_audit::arrival::seal_vsa(&arrival, &key());
+    let sealed = crate::arrival::seal_vsa(&arrival, &key());
     fs_err::write(folder.join("arrival.vsa.json"), sealed).unwrap();
     let output = run("sh", &["-ec", block("8.5", "sh")], &folder).unwrap();
     let text = said(&output);
@@ -166,6 +162,6 @@ fn the_shell_lines_of_the_page_check_a_record_of_arrival() {
 
 #[test]
 fn the_checkpoint_on_the_page_is_one() {
-    let note: maas_audit::Checkpoint = block("4.1", "").parse().unwrap();
+    let note: crate::Checkpoint = block("4.1", "").parse().unwrap();
     assert!(note.is_signed_by(key().public()));
 }
