@@ -88,13 +88,14 @@ pub(super) fn for_reading(path: &Utf8Path) -> Result<Connection, AuditError> {
         });
     }
     refuse_empty(path)?;
-    let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)
-        .map_err(|source| failed("open", path, source))?;
-    match check(&connection, path) {
+    let opened = connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)
+        .map_err(|source| failed("open", path, source))
+        .and_then(|connection| check(&connection, path).map(|()| connection));
+    match opened {
         Err(AuditError::Database { .. } | AuditError::ReadOnly { .. }) if is_settled(path) => {
             for_reading_where_nothing_can_be_written(path)
         }
-        checked => checked.map(|()| connection),
+        opened => opened,
     }
 }
 
