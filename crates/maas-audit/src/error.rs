@@ -140,3 +140,31 @@ impl AuditError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The others are in the tests of what causes them.
+    #[test]
+    fn errors_that_no_test_can_cause_say_what_and_where() {
+        let path = || Utf8PathBuf::from("/audit.db");
+        let errors = [
+            AuditError::Database {
+                doing: "write to",
+                path: path(),
+                source: rusqlite::Error::InvalidQuery,
+            },
+            AuditError::ReadOnly { path: path() },
+            AuditError::Export(io::ErrorKind::StorageFull.into()),
+            AuditError::Import(io::ErrorKind::PermissionDenied.into()),
+        ];
+        let lines = errors.map(|error| format!("{:?} {error}", error.exit()));
+        insta::assert_snapshot!(lines.join("\n"), @"
+        Failed failed to write to the audit log `/audit.db`; nothing was recorded
+        Failed the audit log `/audit.db` is read-only, so nothing can be recorded in it; it was left as it is
+        NoSpace failed to write the exported entries
+        NotAllowed failed to read the exported entries
+        ");
+    }
+}
