@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 pub use self::{
     clock::{Clock, TrustedClock},
     page::page,
-    voice::VoiceCode,
+    voice::{VoiceCode, VoiceCodeError},
     vsa::{Summary, VsaError, seal_vsa, verifier_id, verify_vsa},
 };
 use crate::Origin;
