@@ -11,6 +11,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("maas-metrics", &["maas-types"]),
     ("maas-sbom", &["maas-types"]),
     ("maas-attest", &["maas-types"]),
+    ("maas-audit", &["maas-types", "maas-attest"]),
     ("maas-bundle", &["maas-types", "maas-attest", "maas-sbom"]),
     ("maas-fetch", &["maas-types"]),
     ("maas-image", &["maas-types"]),

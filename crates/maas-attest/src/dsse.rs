@@ -14,7 +14,7 @@ pub(crate) const IN_TOTO: &str = "application/vnd.in-toto+json";
 /// A DSSE envelope.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Envelope {
+pub struct Envelope {
     payload: Octets,
     payload_type: String,
     signatures: Vec<Signature>,
@@ -29,14 +29,16 @@ struct Signature {
 
 /// An envelope of the right type with one signature.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Signed<'a> {
-    pub(crate) payload: &'a [u8],
-    pub(crate) signature: &'a [u8],
+pub struct Signed<'a> {
+    /// What was signed, together with its type.
+    pub payload: &'a [u8],
+    /// By whom is for the reader to find out.
+    pub signature: &'a [u8],
 }
 
 impl Envelope {
     /// Wraps an in-toto statement and what `sign` makes of its pre-authentication encoding.
-    pub(crate) fn seal(payload: Vec<u8>, sign: impl FnOnce(&[u8]) -> Vec<u8>) -> Self {
+    pub fn seal(payload: Vec<u8>, sign: impl FnOnce(&[u8]) -> Vec<u8>) -> Self {
         let signature = sign(&encoding(IN_TOTO, &payload));
         Self {
             payload: Octets(payload),
@@ -49,7 +51,7 @@ impl Envelope {
     }
 
     /// The payload and its only signature. Nothing is trusted yet.
-    pub(crate) fn signed(&self) -> Result<Signed<'_>, FormatError> {
+    pub fn signed(&self) -> Result<Signed<'_>, FormatError> {
         if self.payload_type != IN_TOTO {
             return Err(FormatError::Value {
                 member: "the envelope's payload type",
@@ -71,7 +73,7 @@ impl Envelope {
 
 impl Signed<'_> {
     /// The bytes that were signed.
-    pub(crate) fn message(&self) -> Vec<u8> {
+    pub fn message(&self) -> Vec<u8> {
         encoding(IN_TOTO, self.payload)
     }
 }

@@ -147,6 +147,12 @@ impl PublicKey {
         })
     }
 
+    /// The 32 bytes of an Ed25519 key; `None` for a key of another algorithm.
+    pub fn ed25519(&self) -> Option<[u8; 32]> {
+        let raw = self.raw.as_slice().try_into().ok();
+        raw.filter(|_| self.algorithm == Algorithm::Ed25519)
+    }
+
     /// What it signs with.
     pub const fn algorithm(&self) -> Algorithm {
         self.algorithm

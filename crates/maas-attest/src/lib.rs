@@ -21,7 +21,7 @@
 mod bundle;
 mod chain;
 pub mod cosign;
-mod dsse;
+pub mod dsse;
 mod format;
 mod json;
 mod key;
