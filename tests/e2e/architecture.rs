@@ -14,6 +14,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("maas-bundle", &["maas-types", "maas-attest", "maas-sbom"]),
     ("maas-fetch", &["maas-types"]),
     ("maas-gpu", &["maas-types"]),
+    ("maas-host", &["maas-types"]),
     ("maas-keys", &["maas-types"]),
     ("maas-simulator", &["maas-types"]),
     ("maas-store", &["maas-types", "maas-bundle"]),
