@@ -144,11 +144,17 @@ const MEMORY: [Entry; 5] = [
     ),
 ];
 
-const DISK: [Entry; 6] = [
+const DISK: [Entry; 7] = [
     fails(
         "D-DISK-FS",
         disk::file_system,
-        "The state folder lies on a local file system with hard links and modes.",
+        "The state folder lies on a file system with hard links and modes.",
+    )
+    .never("a generation is made of hard links"),
+    fails(
+        "D-DISK-LASTING",
+        disk::lasting,
+        "It is a disk of this machine, and stays after a start.",
     ),
     fails(
         "D-DISK-OPTIONS",
@@ -195,7 +201,7 @@ const GPUS: [Entry; 11] = [
     ),
     fails(
         "D-GPU",
-        gpu::count,
+        gpu::enough,
         "There are as many GPUs as the models take.",
     ),
     fails(
@@ -222,7 +228,7 @@ const GPUS: [Entry; 11] = [
     warns(
         "D-IOMMU",
         gpu::iommu,
-        "No IOMMU slows down GPUs that talk over PCIe.",
+        "No IOMMU slows down GPUs that talk over the PCI bus.",
     ),
     fails(
         "D-CDI",
@@ -301,7 +307,8 @@ pub(crate) fn entry(id: &str) -> Option<&'static Entry> {
 
 /// Every finding about a machine, in the order of the reference page, each code once. Pure.
 ///
-/// D-LATENCY is left out where nobody measured; every other code is always there.
+/// What cannot be looked at is left out, for a pass without a look would be a lie: D-LATENCY where nobody
+/// measured, and what the driver would tell while none is loaded, which D-DRIVER says.
 pub fn findings(machine: &Machine, wants: &Wants) -> Vec<Finding> {
     let finding = |entry: &Entry| {
         let finding = match (entry.check)(machine, wants) {

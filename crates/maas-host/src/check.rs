@@ -29,6 +29,15 @@ pub(crate) fn pass(text: impl Into<String>) -> Outcome {
     Outcome::Pass(text.into())
 }
 
+/// `1 GPU`, `2 GPUs`
+pub(crate) fn count(number: impl TryInto<u64>, thing: &str) -> String {
+    match number.try_into() {
+        Ok(1) => format!("1 {thing}"),
+        Ok(number) => format!("{number} {thing}s"),
+        Err(_) => format!("very many {thing}s"),
+    }
+}
+
 pub(crate) fn warn(text: impl Into<String>, fix: impl Into<String>) -> Outcome {
     Outcome::Warn(text.into(), fix.into())
 }

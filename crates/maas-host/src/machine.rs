@@ -37,7 +37,7 @@ pub struct Machine {
     pub clock: Clock,
     /// Ports and routes.
     pub net: Net,
-    /// SELinux, `AppArmor`, FIPS and the like.
+    /// `SELinux`, `AppArmor`, FIPS and the like.
     pub security: Security,
     /// What serves models here already, or did.
     pub leftovers: Vec<Leftover>,

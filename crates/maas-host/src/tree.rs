@@ -105,6 +105,15 @@ impl<'a> Tree<'a> {
         rustix::fs::lstat(self.path(path).as_str()).ok()
     }
 
+    /// The path without links in it; `None` if it is not there, or a link leads out of the tree.
+    pub(crate) fn real(&self, path: &Utf8Path) -> Option<Utf8PathBuf> {
+        let real = self.path(path).canonicalize_utf8().ok()?;
+        let inside = real
+            .strip_prefix(self.root.canonicalize_utf8().ok()?)
+            .ok()?;
+        Some(Utf8Path::new("/").join(inside))
+    }
+
     /// What a symbolic link says.
     pub(crate) fn link(&self, path: impl AsRef<Utf8Path>) -> Option<String> {
         let target = self.path(path).read_link_utf8().ok()?;

@@ -4,10 +4,13 @@ use std::fmt;
 
 use serde::{Serialize, Serializer};
 
-/// Up to four numbers. Trailing zeros say nothing: 4.18 is 4.18.0.
+/// Up to four numbers. Zeros at the end say nothing: 4.18 is 4.18.0. Zeros in front of a number are
+/// shown again, because people look for `580.95.05`, and say nothing either.
 #[derive(Debug, Clone, Copy)]
 pub struct Version {
     parts: [u32; 4],
+    /// Digits that each part was written with, at least.
+    widths: [usize; 4],
     count: usize,
 }
 
@@ -16,6 +19,7 @@ impl Version {
     pub const fn new(numbers: &[u32]) -> Self {
         let mut version = Self {
             parts: [0; 4],
+            widths: [0; 4],
             count: 0,
         };
         while version.count < numbers.len() && version.count < 4 {
@@ -28,21 +32,26 @@ impl Version {
     /// The version that `text` begins with: `4.18.0` of `4.18.0-553.el8_10.x86_64`. `None` if it does
     /// not begin with a number that fits.
     pub fn parse(text: &str) -> Option<Self> {
-        let mut numbers = Vec::new();
+        let (mut numbers, mut widths) = (Vec::new(), [0; 4]);
         let mut rest = text.trim_start();
         while numbers.len() < 4 {
             let end = rest.find(|c: char| !c.is_ascii_digit());
             let (digits, after) = rest.split_at(end.unwrap_or(rest.len()));
-            match digits.parse() {
-                Ok(number) => numbers.push(number),
-                Err(_) => break,
-            }
+            let Ok(number) = digits.parse() else {
+                break;
+            };
+            // Not more zeros than a version has, whatever the text is.
+            widths[numbers.len()] = digits.len().min(10);
+            numbers.push(number);
             match after.strip_prefix('.') {
                 Some(next) => rest = next,
                 None => break,
             }
         }
-        (!numbers.is_empty()).then(|| Self::new(&numbers))
+        (!numbers.is_empty()).then(|| Self {
+            widths,
+            ..Self::new(&numbers)
+        })
     }
 
     /// The first number.
@@ -73,11 +82,10 @@ impl Ord for Version {
 
 impl fmt::Display for Version {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (place, part) in self.parts[..self.count].iter().enumerate() {
+        let parts = self.parts.iter().zip(self.widths).take(self.count);
+        for (place, (part, width)) in parts.enumerate() {
             let dot = if place == 0 { "" } else { "." };
-            // A driver is `525.60.13` and also `450.80.02`: NVIDIA writes its last number with two
-            // digits, which carries no meaning and is not kept.
-            write!(f, "{dot}{part}")?;
+            write!(f, "{dot}{part:0width$}")?;
         }
         Ok(())
     }
@@ -100,7 +108,7 @@ mod tests {
         for (text, version) in [
             ("4.18.0-553.el8_10.x86_64", Some("4.18.0")),
             ("6.18.44-fc-v595", Some("6.18.44")),
-            ("580.95.05", Some("580.95.5")),
+            ("580.95.05", Some("580.95.05")),
             ("257.5-1.fc42", Some("257.5")),
             ("239", Some("239")),
             ("1.2.3.4.5", Some("1.2.3.4")),
@@ -118,6 +126,7 @@ mod tests {
     fn a_longer_version_is_not_a_newer_one() {
         let version = |text| Version::parse(text).unwrap();
         assert_eq!(version("4.18"), version("4.18.0"));
+        assert_eq!(version("580.95.5"), version("580.95.05"));
         assert!(version("4.9") < version("4.18"));
         assert!(version("525.60.13") > version("525.60"));
     }

@@ -1,6 +1,6 @@
 //! D-CPU.
 
-use super::{Outcome, fail, pass, warn};
+use super::{Outcome, count, fail, pass, warn};
 use crate::{Machine, Wants};
 
 pub(crate) fn cpu(machine: &Machine, wants: &Wants) -> Outcome {
@@ -24,8 +24,8 @@ pub(crate) fn cpu(machine: &Machine, wants: &Wants) -> Outcome {
             fast => fast.join(" "),
         };
         return pass(format!(
-            "{} logical processors, {model}, with {fast}",
-            cpu.processors
+            "{}, {model}, with {fast}",
+            count(cpu.processors, "logical processor")
         ));
     }
     let fix = if cpu.is_virtual {

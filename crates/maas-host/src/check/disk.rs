@@ -1,9 +1,9 @@
-//! D-DISK-FS, D-DISK-OPTIONS, D-DISK-SPACE, D-DISK-INODES, D-DISK-MEDIUM, D-LATENCY.
+//! D-DISK-FS, D-DISK-LASTING, D-DISK-OPTIONS, D-DISK-SPACE, D-DISK-INODES, D-DISK-MEDIUM, D-LATENCY.
 
 use maas_types::ByteSize;
 
 use super::{Outcome, fail, pass, warn};
-use crate::{Ability, Machine, Mount, Runtime, Wants};
+use crate::{Ability, Machine, Runtime, Wants};
 
 /// File systems of other machines. SQLite's locks and a forced write are not what they say there.
 const OF_OTHERS: [&str; 13] = [
@@ -22,60 +22,70 @@ const OF_OTHERS: [&str; 13] = [
     "beegfs",
 ];
 
+/// File systems that lack hard links or modes, or are never written to.
+const WITHOUT_LINKS: [&str; 11] = [
+    "vfat", "msdos", "exfat", "ntfs", "ntfs3", "fuseblk", "iso9660", "udf", "squashfs", "erofs",
+    "hfsplus",
+];
+
+const ELSEWHERE: &str = "put the state folder on a local disk with ext4, XFS or btrfs";
+
 pub(crate) fn file_system(machine: &Machine, _: &Wants) -> Outcome {
     let disk = &machine.disk;
     let folder = &disk.folder;
     let Some(mount) = &disk.mount else {
         return warn(
             format!("which file system `{folder}` lies on cannot be seen"),
-            format!(
-                "it must be a disk with hard links, such as ext4 or XFS; look: findmnt -T {folder}"
-            ),
+            format!("it must have hard links and modes; look: findmnt -T {folder}"),
         );
     };
     let kind = mount.kind.as_str();
-    let elsewhere = "put the state folder on a local disk with ext4, XFS or btrfs";
+    if WITHOUT_LINKS.contains(&kind) {
+        return fail(
+            format!("`{folder}` lies on {kind}, which has no hard links, no modes or no writing"),
+            ELSEWHERE,
+        );
+    }
+    if OF_OTHERS.contains(&kind) || disk.abilities.contains(&Ability::HardLinks) {
+        return pass(format!(
+            "`{folder}` lies on {kind}, which has hard links and modes"
+        ));
+    }
+    warn(
+        format!("`{folder}` lies on {kind}, which has not been tried"),
+        ELSEWHERE,
+    )
+}
+
+pub(crate) fn lasting(machine: &Machine, _: &Wants) -> Outcome {
+    let disk = &machine.disk;
+    let folder = &disk.folder;
+    let Some(mount) = &disk.mount else {
+        return Outcome::NotLooked;
+    };
+    let kind = mount.kind.as_str();
     if OF_OTHERS.contains(&kind) {
         return fail(
             format!(
                 "`{folder}` lies on {kind}, a file system of another machine: its locks and forced \
-                     writes cannot be relied on"
+                 writes cannot be relied on"
             ),
-            elsewhere,
+            ELSEWHERE,
         );
     }
     match kind {
         "tmpfs" | "ramfs" => warn(
             format!("`{folder}` lies in memory ({kind}): everything is gone after the next start"),
-            elsewhere,
+            ELSEWHERE,
         ),
         "overlay" => warn(
             format!("`{folder}` lies in the layers of a container: everything is gone with it"),
             "mount a volume there",
         ),
-        _ if disk.abilities.contains(&Ability::HardLinks) => {
-            pass(format!("`{folder}` lies on {kind}, which can hold a store"))
-        }
-        _ => unfit(folder.as_str(), mount, elsewhere),
+        _ => pass(format!(
+            "what is written to `{folder}` stays on this machine"
+        )),
     }
-}
-
-fn unfit(folder: &str, mount: &Mount, elsewhere: &str) -> Outcome {
-    const WITHOUT_LINKS: [&str; 11] = [
-        "vfat", "msdos", "exfat", "ntfs", "ntfs3", "fuseblk", "iso9660", "udf", "squashfs",
-        "erofs", "hfsplus",
-    ];
-    let kind = &mount.kind;
-    if WITHOUT_LINKS.contains(&kind.as_str()) {
-        return fail(
-            format!("`{folder}` lies on {kind}, which has no hard links, no modes or no writing"),
-            elsewhere,
-        );
-    }
-    warn(
-        format!("`{folder}` lies on {kind}, which has not been tried"),
-        elsewhere,
-    )
 }
 
 pub(crate) fn options(machine: &Machine, wants: &Wants) -> Outcome {
@@ -184,13 +194,17 @@ pub(crate) fn latency(machine: &Machine, _: &Wants) -> Outcome {
     };
     let folder = &machine.disk.folder;
     let (p50, p99) = (milliseconds(latency.p50_us), milliseconds(latency.p99_us));
-    let text = format!("a forced write of 4 KiB to `{folder}` takes {p50} ms, at worst {p99} ms");
+    let text = format!(
+        "a forced write of 4 KiB to `{folder}` takes {p50} ms, one in a hundred {p99} ms or more"
+    );
     let fix = "put the state folder on an NVMe or SSD disk, or give this virtual machine's disk a \
                write-back cache with a battery";
-    match latency.p99_us {
-        0..=SLOW_US => pass(text),
-        ..=STUCK_US => warn(text, fix),
-        _ => fail(text, fix),
+    if latency.p99_us <= SLOW_US {
+        pass(text)
+    } else if latency.p99_us <= STUCK_US {
+        warn(text, fix)
+    } else {
+        fail(text, fix)
     }
 }
 

@@ -2,15 +2,15 @@
 
 use maas_types::ByteSize;
 
-use super::{Outcome, fail, pass, warn};
+use super::{Outcome, count, fail, pass, warn};
 use crate::{Machine, Wants};
 
 /// Nothing is wanted of GPUs.
 pub(super) const NO_GPU: &str = "no model wants a GPU";
 
-pub(crate) fn count(machine: &Machine, wants: &Wants) -> Outcome {
+pub(crate) fn enough(machine: &Machine, wants: &Wants) -> Outcome {
     let have = machine.nvidia.count();
-    let text = format!("the models want {} GPUs, {have} are here", wants.gpus);
+    let text = format!("the models want {}, {have} here", count(wants.gpus, "GPU"));
     if wants.gpus as usize <= have {
         return pass(text);
     }
@@ -40,25 +40,29 @@ pub(crate) fn memory(machine: &Machine, wants: &Wants) -> Outcome {
     if wants.gpus == 0 || wants.gpu_memory == 0 {
         return pass("no model says how much memory of a GPU it takes");
     }
+    let nvidia = &machine.nvidia;
     let need = ByteSize(wants.gpu_memory);
-    let gpus = machine.nvidia.gpus.iter().filter(|gpu| !gpu.excluded);
-    let (known, unknown): (Vec<_>, Vec<_>) =
-        gpus.map(crate::Gpu::memory).partition(Option::is_some);
-    let enough = known
-        .iter()
-        .flatten()
-        .filter(|memory| **memory >= wants.gpu_memory);
-    let enough = enough.count();
+    let gpus = nvidia.gpus.iter().filter(|gpu| !gpu.excluded);
+    let memories: Vec<_> = gpus.map(crate::Gpu::memory).collect();
+    if nvidia.driver.is_none() || memories.is_empty() {
+        return Outcome::NotLooked;
+    }
+    let known = || memories.iter().flatten();
+    let enough = known()
+        .filter(|memory| **memory >= wants.gpu_memory)
+        .count();
+    let unknown = memories.len() - known().count();
     let text = format!(
-        "{} GPUs with {need} each are wanted, {enough} are here",
-        wants.gpus
+        "{} with {need} each: {enough} here",
+        count(wants.gpus, "GPU")
     );
-    if enough >= wants.gpus as usize {
+    // Where there are too few, big or small, D-GPU says so.
+    if enough >= memories.len().min(wants.gpus as usize) {
         return pass(text);
     }
-    if enough + unknown.len() >= wants.gpus as usize {
+    if enough + unknown >= memories.len().min(wants.gpus as usize) {
         return warn(
-            format!("{text}, and {} do not tell their memory", unknown.len()),
+            format!("{text}, and {unknown} that do not tell their memory"),
             "compare by hand: nvidia-smi --query-gpu=name,memory.total --format=csv",
         );
     }
@@ -73,7 +77,10 @@ pub(crate) fn mig(machine: &Machine, wants: &Wants) -> Outcome {
         (_, 0) => pass(NO_GPU),
         (0, _) => pass("no GPU is cut into MIG instances"),
         (cut, _) => warn(
-            format!("{cut} GPUs are cut into MIG instances, which are not given to engines"),
+            format!(
+                "cut into MIG instances, which are not given to engines: {}",
+                count(cut, "GPU")
+            ),
             "make them whole again, while nothing uses them: nvidia-smi -mig 0",
         ),
     }
@@ -86,21 +93,24 @@ pub(crate) fn fabric(machine: &Machine, wants: &Wants) -> Outcome {
     match (fabric.switches, fabric.manager_runs) {
         (0, _) => pass("there is no NVSwitch, so no fabric manager is needed"),
         (switches, true) => pass(format!(
-            "{switches} NVSwitches, and the fabric manager runs"
+            "{}, and the fabric manager runs",
+            count(switches, "NVSwitch chip")
         )),
         (switches, false) if wants.gpus == 0 => pass(format!(
-            "{switches} NVSwitches without a fabric manager; {NO_GPU}"
+            "{} without a fabric manager; {NO_GPU}",
+            count(switches, "NVSwitch chip")
         )),
         (switches, false) => fail(
             format!(
-                "{switches} NVSwitches, and the fabric manager does not run: CUDA will not start (error 802)"
+                "{}, and the fabric manager does not run: CUDA will not start (error 802)",
+                count(switches, "NVSwitch chip")
             ),
-            "systemctl enable --now nvidia-fabricmanager, of the very version of the driver",
+            "install nvidia-fabricmanager of the driver's version, then: systemctl enable --now nvidia-fabricmanager",
         ),
     }
 }
 
-/// GPUs that send to each other over PCIe go through the IOMMU where it translates, which is slow and
+/// GPUs that send to each other over the PCI bus go through the IOMMU where it translates, which is slow and
 /// on some boards hangs NCCL.
 pub(crate) fn iommu(machine: &Machine, wants: &Wants) -> Outcome {
     let nvidia = &machine.nvidia;

@@ -27,7 +27,7 @@ pub(crate) fn kernel(machine: &Machine, wants: &Wants) -> Outcome {
     }
     fail(
         format!("Linux {release} is older than {least}"),
-        "install the distribution on RHEL 8, Debian 11, Ubuntu 20.04 or later",
+        "move to RHEL 8, Debian 10, Ubuntu 20.04 or later",
     )
 }
 

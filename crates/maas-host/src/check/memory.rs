@@ -41,11 +41,11 @@ pub(crate) fn memory(machine: &Machine, wants: &Wants) -> Outcome {
 pub(crate) fn shm(machine: &Machine, wants: &Wants) -> Outcome {
     let need = ByteSize(wants.shm);
     match machine.memory.shm {
+        _ if wants.shm == 0 => pass("the engines share no memory"),
         Some(size) if size >= wants.shm => pass(format!(
             "/dev/shm holds {}, the engines need {need}",
             ByteSize(size)
         )),
-        None if wants.shm == 0 => pass("the engines need no /dev/shm"),
         None => fail(
             format!("nothing is mounted on /dev/shm, and the engines need {need}"),
             format!("mount -t tmpfs -o size={} tmpfs /dev/shm", wants.shm),

@@ -8,14 +8,13 @@ const OUR_PROCESS: &str = "maas-appliance";
 const OUR_USER: &str = "maas";
 
 pub(crate) fn ports(machine: &Machine, wants: &Wants) -> Outcome {
-    let list: Vec<_> = wants.ports.iter().map(u16::to_string).collect();
-    let list = list.join(", ");
+    let list = names(&wants.ports);
     if wants.ports.is_empty() {
         return pass("no port is wanted");
     }
     let Some(listeners) = &machine.net.listeners else {
         return warn(
-            format!("whether the ports {list} are free cannot be seen"),
+            format!("whether anybody listens on {list} cannot be seen"),
             "look by hand: ss -ltnp",
         );
     };
@@ -29,13 +28,20 @@ pub(crate) fn ports(machine: &Machine, wants: &Wants) -> Outcome {
         } else {
             "free or the gateway's own"
         };
-        return pass(format!("the ports {list} are {state}"));
+        return pass(format!("{list}: {state}"));
     }
     let taken: Vec<_> = others.iter().map(|listener| taken(listener)).collect();
     fail(
         taken.join("; "),
         "stop that program, or choose another port under [gateway] in appliance.toml",
     )
+}
+
+/// `port 443`, `ports 443, 8443`
+fn names(ports: &[u16]) -> String {
+    let list: Vec<_> = ports.iter().map(u16::to_string).collect();
+    let word = if ports.len() == 1 { "port" } else { "ports" };
+    format!("{word} {}", list.join(", "))
 }
 
 fn is_ours(listener: &Listener) -> bool {
@@ -77,16 +83,12 @@ pub(crate) fn firewall(machine: &Machine, wants: &Wants) -> Outcome {
         return pass("neither firewalld nor ufw starts with this machine");
     };
     let open = security.open_ports.as_deref().unwrap_or_default();
-    let closed: Vec<_> = wants
-        .ports
-        .iter()
-        .filter(|port| !open.contains(port))
-        .collect();
+    let closed = wants.ports.iter().filter(|port| !open.contains(port));
+    let closed: Vec<_> = closed.copied().collect();
     let Some(first) = closed.first() else {
         return pass(format!("{name} lets the gateway's ports through"));
     };
-    let list: Vec<_> = closed.iter().map(|port| port.to_string()).collect();
-    let list = list.join(", ");
+    let list = names(&closed);
     if name == "firewalld" {
         warn(
             format!("firewalld starts with this machine, and its zones do not open {list}"),

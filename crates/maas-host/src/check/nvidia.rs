@@ -1,6 +1,6 @@
 //! D-NOUVEAU, D-DRIVER, D-CUDA, D-NODES, D-PERSISTENCE, D-CDI.
 
-use super::{Outcome, fail, gpu::NO_GPU, pass, warn};
+use super::{Outcome, count, fail, gpu::NO_GPU, pass, warn};
 use crate::{Distribution, Machine, Node, Runtime, Version, Wants};
 
 /// CUDA's major versions and the oldest driver that runs programs built with any of their minor
@@ -91,10 +91,7 @@ pub(crate) fn cuda(machine: &Machine, wants: &Wants) -> Outcome {
         return if wants.gpus == 0 {
             pass(NO_GPU)
         } else {
-            fail(
-                format!("the engines were built with CUDA {want}, and no driver is loaded"),
-                "see D-DRIVER",
-            )
+            Outcome::NotLooked
         };
     };
     // NVML tells the newest version that the driver knows; older ones run on it as well.
@@ -129,10 +126,7 @@ pub(crate) fn nodes(machine: &Machine, wants: &Wants) -> Outcome {
         return pass(NO_GPU);
     }
     if nvidia.driver.is_none() {
-        return fail(
-            "no driver is loaded, so there are no device nodes",
-            "see D-DRIVER",
-        );
+        return Outcome::NotLooked;
     }
     let cards = nvidia
         .gpus
@@ -148,7 +142,7 @@ pub(crate) fn nodes(machine: &Machine, wants: &Wants) -> Outcome {
         .collect();
     let make = "nvidia-modprobe -u -c 0, and for all cards: nvidia-smi";
     if !missing.is_empty() {
-        return fail(format!("{} are missing", missing.join(", ")), make);
+        return fail(format!("missing: {}", missing.join(", ")), make);
     }
     let stale: Vec<_> = nvidia.nodes.iter().filter(|node| is_stale(node)).collect();
     if let Some(node) = stale.first() {
@@ -158,8 +152,8 @@ pub(crate) fn nodes(machine: &Machine, wants: &Wants) -> Outcome {
         );
     }
     pass(format!(
-        "{} device nodes, of the driver that runs",
-        nvidia.nodes.len()
+        "{}, of the driver that runs",
+        count(nvidia.nodes.len(), "device node")
     ))
 }
 
@@ -174,6 +168,9 @@ fn is_stale(node: &Node) -> bool {
 pub(crate) fn persistence(machine: &Machine, wants: &Wants) -> Outcome {
     if wants.gpus == 0 {
         return pass(NO_GPU);
+    }
+    if machine.nvidia.driver.is_none() {
+        return Outcome::NotLooked;
     }
     if machine.nvidia.persistenced {
         return pass("nvidia-persistenced keeps the cards awake");

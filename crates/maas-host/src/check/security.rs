@@ -6,6 +6,7 @@ use crate::{Lockdown, Machine, Runtime, Selinux, Wants};
 pub(crate) fn selinux(machine: &Machine, wants: &Wants) -> Outcome {
     let security = &machine.security;
     let after = security.selinux_configured.as_deref();
+    let needs_devices = wants.runtime == Runtime::Podman && wants.gpus > 0;
     match (security.selinux, after) {
         (Selinux::Off, Some("enforcing" | "permissive")) => warn(
             "SELinux is off and will be on after the next start, when every file lacks its label",
@@ -13,10 +14,12 @@ pub(crate) fn selinux(machine: &Machine, wants: &Wants) -> Outcome {
         ),
         (Selinux::Off, _) => pass("SELinux is off"),
         (Selinux::Permissive, _) => pass("SELinux only tells (permissive)"),
-        (Selinux::Enforcing, _) if wants.runtime == Runtime::Podman && wants.gpus > 0 => warn(
-            "SELinux is enforcing: containers may not use devices until that is allowed",
-            "setsebool -P container_use_devices on",
-        ),
+        (Selinux::Enforcing, _) if needs_devices && security.container_devices != Some(true) => {
+            warn(
+                "SELinux is enforcing: containers may not use devices until that is allowed",
+                "setsebool -P container_use_devices on",
+            )
+        }
         (Selinux::Enforcing, _) => pass("SELinux is enforcing, which the units are made for"),
     }
 }

@@ -23,7 +23,7 @@ pub(crate) fn systemd(machine: &Machine, wants: &Wants) -> Outcome {
         )),
         Some(version) => fail(
             format!("systemd {version} is older than {}", wants.systemd),
-            "install the distribution on RHEL 8, Debian 10, Ubuntu 20.04 or later",
+            "move to RHEL 8, Debian 10, Ubuntu 20.04 or later",
         ),
         None => warn(
             "systemd runs, and its version cannot be told from its files",
@@ -43,7 +43,7 @@ pub(crate) fn glibc(machine: &Machine, wants: &Wants) -> Outcome {
         }
         Libc::Glibc(version) => fail(
             format!("the GNU C library is {version}, and programs of the bundle need {least}"),
-            "install the distribution on RHEL 8, Debian 10, Ubuntu 20.04 or later",
+            "move to RHEL 8, Debian 10, Ubuntu 20.04 or later",
         ),
         Libc::Musl => fail(
             format!("the C library is musl, and programs of the bundle need GNU's, {least}"),

@@ -45,14 +45,13 @@ impl Ability {
     pub(crate) fn of(kind: &str) -> &'static [Self] {
         match kind {
             "ext4" | "f2fs" => &[Self::HardLinks, Self::UnnamedFiles, Self::Verity],
-            "xfs" => &[Self::HardLinks, Self::UnnamedFiles, Self::Reflinks],
+            "xfs" | "bcachefs" | "zfs" => &[Self::HardLinks, Self::UnnamedFiles, Self::Reflinks],
             "btrfs" => &[
                 Self::HardLinks,
                 Self::UnnamedFiles,
                 Self::Reflinks,
                 Self::Verity,
             ],
-            "bcachefs" | "zfs" => &[Self::HardLinks, Self::UnnamedFiles, Self::Reflinks],
             "ext2" | "ext3" | "tmpfs" => &[Self::HardLinks, Self::UnnamedFiles],
             "overlay" | "nfs" | "nfs4" | "ceph" | "virtiofs" | "9p" | "jfs" | "lustre" => {
                 &[Self::HardLinks]
@@ -92,10 +91,12 @@ impl Disk {
 
 /// The folder itself, or the nearest one above it that is there.
 fn nearest_folder(tree: &Tree<'_>, path: &Utf8Path) -> Utf8PathBuf {
-    path.ancestors()
-        .find(|folder| !folder.as_str().is_empty() && tree.path(folder).is_dir())
-        .unwrap_or("/".into())
-        .to_owned()
+    let mut folders = path
+        .ancestors()
+        .filter(|folder| !folder.as_str().is_empty());
+    let folder = folders.find(|folder| tree.path(folder).is_dir());
+    let folder = folder.unwrap_or("/".into());
+    tree.real(folder).unwrap_or_else(|| folder.to_owned())
 }
 
 /// A partition has no queue of its own; the disk above it has.

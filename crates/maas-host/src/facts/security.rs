@@ -1,14 +1,17 @@
 //! What keeps programs apart, and what lets nobody in.
 
+use camino::Utf8Path;
 use serde::Serialize;
 
 use crate::tree::{Tree, value};
 
-/// SELinux, `AppArmor`, FIPS and firewalls.
+/// `SELinux`, `AppArmor`, FIPS and firewalls.
 #[derive(Debug, Clone, Serialize)]
 pub struct Security {
-    /// SELinux as it runs.
+    /// `SELinux` as it runs.
     pub selinux: Selinux,
+    /// Whether it lets containers use devices, where it has such a switch.
+    pub container_devices: Option<bool>,
     /// What `/etc/selinux/config` says: what it will be after the next start.
     pub selinux_configured: Option<String>,
     /// Whether `AppArmor` is on; `None` if this kernel has none.
@@ -21,7 +24,7 @@ pub struct Security {
     pub open_ports: Option<Vec<u16>>,
 }
 
-/// SELinux as it runs.
+/// `SELinux` as it runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Selinux {
@@ -53,6 +56,9 @@ impl Security {
                 Some(_) => Selinux::Permissive,
                 None => Selinux::Off,
             },
+            container_devices: tree
+                .word("/sys/fs/selinux/booleans/container_use_devices")
+                .map(|switch| switch.starts_with('1')),
             selinux_configured: value(&config, "SELINUX", '='),
             apparmor: apparmor.map(|on| on == "Y"),
             fips: tree.word("/proc/sys/crypto/fips_enabled").as_deref() == Some("1"),
@@ -65,7 +71,7 @@ impl Security {
 /// Ports that firewalld's zones open: `<port port="8443" protocol="tcp"/>`, `<service name="https"/>`.
 fn zones(tree: &Tree<'_>) -> Vec<u16> {
     let files = tree.names("/etc/firewalld/zones").into_iter();
-    let files = files.filter(|name| name.ends_with(".xml"));
+    let files = files.filter(|name| Utf8Path::new(name).extension() == Some("xml"));
     let mut ports = Vec::new();
     for file in files {
         let text = tree

@@ -146,7 +146,7 @@ pub(super) fn dgx_without_fabric_manager() -> Fixture {
     host
 }
 
-/// The oldest that is supported, as banks run it: podman, SELinux, a firewall, FIPS.
+/// The oldest that is supported, as banks run it: podman, `SELinux`, a firewall, FIPS.
 pub(super) fn rhel8() -> Fixture {
     let mut host = with_gpus(server(wants(1)), 1, "550.54.15");
     host.wants.runtime = Runtime::Podman;

@@ -172,6 +172,21 @@ fn file_systems_that_hold_no_store() {
 }
 
 #[test]
+fn a_state_folder_behind_a_link_lies_where_the_link_leads() {
+    let host = hosts::h100()
+        .without("/var/lib")
+        .link("/var/lib", "../data")
+        .file("/data/.keep", "");
+    let mounts = String::from_utf8(host.files["/proc/self/mountinfo"].clone()).unwrap();
+    let mounts = format!("{mounts}28 22 259:9 / /data rw - vfat /dev/sdb1 rw\n");
+    let disk = host.file("/proc/self/mountinfo", mounts).machine().disk;
+    assert_eq!(
+        (disk.folder.as_str(), disk.mount.unwrap().kind.as_str()),
+        ("/data", "vfat")
+    );
+}
+
+#[test]
 fn disks_that_are_slow() {
     let taking = |p99_us| {
         with(|mut host| {
