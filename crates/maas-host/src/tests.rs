@@ -19,6 +19,19 @@ fn the_reference_page_is_what_the_table_says() {
     );
 }
 
+/// The kernel's own tables, rather than ours: a socket of this very process.
+#[test]
+fn a_port_that_this_process_has_is_found_with_its_process() {
+    let socket = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let now = "2026-11-22T12:00:00Z".parse().unwrap();
+    let mut wants = Wants::least("/var/lib/maas-appliance", now);
+    wants.ports = vec![socket.local_addr().unwrap().port()];
+    let net = Machine::look("/".into(), &wants, now).net;
+    let listeners = net.listeners.unwrap();
+    let pids: Vec<_> = listeners.iter().map(|listener| listener.pid).collect();
+    assert_eq!(pids, [Some(std::process::id())]);
+}
+
 /// Not a fixture: the host that the test runs on, with whatever it lacks.
 #[test]
 fn this_very_host_can_be_looked_at() {

@@ -170,6 +170,10 @@ pub(crate) fn medium(machine: &Machine, _: &Wants) -> Outcome {
     let folder = &machine.disk.folder;
     match machine.disk.rotational {
         Some(false) => pass(format!("`{folder}` lies on a disk without moving parts")),
+        // Virtual disks say so by default, whatever lies below them.
+        Some(true) if machine.cpu.is_virtual => pass(format!(
+            "`{folder}` lies on a virtual disk, which says that it turns; D-LATENCY shows how fast it is"
+        )),
         Some(true) => warn(
             format!(
                 "`{folder}` lies on a turning disk: loading a model of 100 GB takes ten minutes"

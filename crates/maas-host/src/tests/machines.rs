@@ -203,6 +203,10 @@ fn disks_that_are_slow() {
         taking(50_001),
         taking(1_000_001),
         with(|host| host.file("/sys/dev/block/259:3/queue/rotational", "1\n")),
+        with(|host| {
+            host.file("/sys/dev/block/259:3/queue/rotational", "1\n")
+                .replace("/proc/cpuinfo", "fpu", "fpu hypervisor")
+        }),
     ];
     insta::assert_snapshot!(texts.join("\n"));
 }
