@@ -16,6 +16,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("maas-fetch", &["maas-types"]),
     ("maas-image", &["maas-types"]),
     ("maas-gpu", &["maas-types"]),
+    ("maas-host", &["maas-types"]),
     ("maas-keys", &["maas-types"]),
     ("maas-simulator", &["maas-types"]),
     ("maas-store", &["maas-types", "maas-bundle"]),
