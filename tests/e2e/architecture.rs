@@ -20,7 +20,16 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("maas-keys", &["maas-types"]),
     ("maas-simulator", &["maas-types"]),
     ("maas-store", &["maas-types", "maas-bundle"]),
-    ("maas-install", &["maas-types", "maas-bundle", "maas-store"]),
+    (
+        "maas-install",
+        &[
+            "maas-types",
+            "maas-bundle",
+            "maas-image",
+            "maas-host",
+            "maas-store",
+        ],
+    ),
     ("maas-supervisor", &["maas-types", "maas-store"]),
     ("maas-gateway", &["maas-types", "maas-keys", "maas-metrics"]),
     (
@@ -36,6 +45,9 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "maas-keys",
             "maas-simulator",
             "maas-store",
+            "maas-image",
+            "maas-audit",
+            "maas-host",
             "maas-install",
             "maas-supervisor",
             "maas-gateway",

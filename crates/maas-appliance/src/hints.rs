@@ -129,6 +129,9 @@ impl Hint for StoreError {
 impl Hint for InstallError {
     fn hint(&self) -> Option<&'static str> {
         match self {
+            Self::Image(_) => {
+                Some("nothing was activated; the old release, if there was one, serves on")
+            }
             Self::HostCommand { .. } => {
                 Some("nothing is lost: when the host is mended, run the same command again")
             }

@@ -25,6 +25,8 @@ pub enum Event<'a> {
         /// What it does.
         step: &'a Step,
     },
+    /// An image is unpacked.
+    Image(maas_image::Progress),
     /// Blobs come in.
     Blobs(Progress),
 }
@@ -140,6 +142,7 @@ impl Run<'_> {
             }
             Step::Floors { .. } => self.floors(),
             Step::Generation { .. } => self.assemble(clock()),
+            Step::Image { name, manifest } => self.unpack(name, manifest, progress),
             Step::Trial { seconds } => self.begin_trial(*seconds, clock()),
             Step::Switch { .. } => self.switch(),
             Step::Seat => self.take_seat(),
@@ -204,6 +207,34 @@ impl Run<'_> {
         let bundle = self.plan.verified();
         let generation = Generation::assemble(self.lock, &self.db, bundle, now)?;
         self.generation = Some(generation);
+        Ok(())
+    }
+
+    /// From the generation's own layout; what is there already is taken as it is.
+    fn unpack(
+        &self,
+        name: &maas_types::ImageName,
+        manifest: &maas_types::Digest,
+        progress: &mut dyn FnMut(Event<'_>),
+    ) -> Result<(), InstallError> {
+        let images = self.generation.as_ref().map_or(&[][..], Generation::images);
+        let Some(image) = images.iter().find(|image| image.name == *name) else {
+            return Ok(());
+        };
+        let layout = self.lock.layout();
+        self.lock
+            .disk()
+            .make_folder(&layout.images())
+            .map_err(StoreError::from)?;
+        let policy = if rustix::process::geteuid().is_root() {
+            maas_image::Policy::for_root()
+        } else {
+            maas_image::Policy::for_user()
+        };
+        let into = layout.image(manifest);
+        maas_image::unpack(&image.folder, manifest, &into, &policy, &mut |done| {
+            progress(Event::Image(done));
+        })?;
         Ok(())
     }
 

@@ -38,6 +38,9 @@ pub enum InstallError {
         /// What it refuses.
         text: String,
     },
+    /// An image cannot be unpacked. Nothing was activated.
+    #[error(transparent)]
+    Image(#[from] maas_image::ImageError),
     /// Not enough people have agreed. Found out before the first write.
     #[error("{text}")]
     Unapproved {
@@ -148,6 +151,12 @@ impl InstallError {
             Self::Unfit { .. } => Exit::HostCheck,
             Self::Refused { .. } => Exit::Policy,
             Self::Unapproved { .. } => Exit::Approval,
+            Self::Image(error) => match error.kind() {
+                maas_image::ErrorKind::Content => Exit::Content,
+                maas_image::ErrorKind::Policy => Exit::Policy,
+                maas_image::ErrorKind::NoSpace => Exit::NoSpace,
+                maas_image::ErrorKind::Io => Exit::Failed,
+            },
             Self::Altered(report) => report.exit(),
             Self::Missing(_) | Self::NoBase { .. } => Exit::Medium,
             Self::HostCommand { .. }

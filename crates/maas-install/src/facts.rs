@@ -4,17 +4,19 @@
 use camino::{Utf8Path, Utf8PathBuf};
 use maas_bundle::{Bundle, Media, Report, Silent, Verified, locate, verify_surroundings};
 use maas_store::{Generation, MissingBytes, Presence, Store, TrustDb};
-use maas_types::{Digest, GenerationId, GpuInventory, Layout};
+use maas_types::{BillOfLading, Digest, GenerationId, GpuInventory, ImageName, Layout};
 use serde::Serialize;
 use sysinfo::{MemoryRefreshKind, RefreshKind, System};
 
 use crate::{Approvals, InstallError, Seat, Trial};
 
 /// What this site takes beyond what is signed: the operator's own settings.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Policy {
     /// Whether code that comes with a model may run here, if the model's manifest allows it too.
     pub remote_code: bool,
+    /// Which image engines run in.
+    pub engine_image: EngineImage,
     /// How many people must have agreed to a release before it is activated.
     pub approvals: u32,
     /// How long a release that replaces another must serve before it is kept, seconds.
@@ -25,6 +27,7 @@ impl Default for Policy {
     fn default() -> Self {
         Self {
             remote_code: false,
+            engine_image: EngineImage::None,
             approvals: 1,
             trial_seconds: Trial::SECONDS,
         }
@@ -39,6 +42,32 @@ pub enum TrialWish {
     Wanted,
     /// Nobody does.
     Unwanted,
+}
+
+/// Which image of a bundle engines run in.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EngineImage {
+    /// None: vLLM is the host's.
+    #[default]
+    None,
+    /// The only one.
+    Only,
+    /// The one with this name.
+    Named(ImageName),
+}
+
+impl EngineImage {
+    /// The image that this means in a bundle; `None` where it means none, or the bundle has no such one.
+    pub fn of(&self, bill: &BillOfLading) -> Option<(ImageName, Digest)> {
+        let found = match self {
+            Self::None => None,
+            Self::Only if bill.images.len() == 1 => bill.images.first(),
+            Self::Only => None,
+            Self::Named(name) => bill.images.iter().find(|image| image.name == *name),
+        };
+        found.map(|image| (image.name.clone(), image.manifest))
+    }
 }
 
 /// What is known about the host and about what of the bundle is here already.

@@ -22,7 +22,7 @@ pub mod trust;
 pub use apply::{Event, apply, rollback, take_volume};
 pub use approval::{Approval, Approvals, Person};
 pub use error::{InstallError, Shortage};
-pub use facts::{Facts, Host, Policy, TrialWish};
+pub use facts::{EngineImage, Facts, Host, Policy, TrialWish};
 pub use identity::{CaAction, Ensured, Identity, IdentityError, LeafAction, LeafReason, Site};
 pub use pepper::{Pepper, ensure_pepper};
 pub use plan::{Needs, Plan, Step};

@@ -1,7 +1,7 @@
 //! What an installation will do, decided from facts alone. Touches nothing.
 
 use maas_bundle::{Bundle, Verified};
-use maas_types::{BillOfLading, BundleId, ByteSize, Digest, Exit, GenerationId};
+use maas_types::{BillOfLading, BundleId, ByteSize, Digest, Exit, GenerationId, ImageName};
 use serde::Serialize;
 
 use crate::{Facts, Finding, InstallError, Level, Seat, Shortage, TrialWish, preflight};
@@ -105,6 +105,13 @@ pub enum Step {
         /// Its name; one that is here and complete is taken.
         id: GenerationId,
     },
+    /// The image that engines run in is unpacked.
+    Image {
+        /// Its name in the bundle.
+        name: ImageName,
+        /// Its manifest.
+        manifest: Digest,
+    },
     /// What serves is noted, and comes back by itself if the new generation does not serve.
     Trial {
         /// How long the new generation must serve, seconds.
@@ -138,6 +145,7 @@ impl Step {
             Self::Models { count } => format!("look into {count} models for what may not run here"),
             Self::Floors { epoch } => format!("accept nothing older than epoch {epoch}"),
             Self::Generation { id } => format!("assemble generation {id}"),
+            Self::Image { name, .. } => format!("unpack the image `{name}`"),
             Self::Trial { seconds } => {
                 format!("put it on trial: what serves now comes back if it fails in {seconds} s")
             }
@@ -301,6 +309,9 @@ fn steps(
         Step::Floors { epoch: bill.epoch },
         Step::Generation { id },
     ];
+    if let Some((name, manifest)) = facts.policy.engine_image.of(bill) {
+        steps.push(Step::Image { name, manifest });
+    }
     // Before the switch: the new binary knows old generations, the old one need not know new ones.
     match facts.seat {
         Seat::Host => steps.push(Step::Seat),

@@ -3,7 +3,7 @@
 use maas_types::{BillOfLading, ByteSize, Exit, Requirements};
 use serde::Serialize;
 
-use crate::{Facts, plan::Needs};
+use crate::{EngineImage, Facts, plan::Needs};
 
 /// One thing that was looked at.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -80,6 +80,7 @@ pub fn preflight(facts: &Facts, bill: &BillOfLading) -> Vec<Finding> {
         epoch(facts, bill),
         code(facts, bill),
         approval(facts),
+        image(facts, bill),
         generations(facts),
         memory(facts, bill),
         gpus(facts, bill),
@@ -276,6 +277,35 @@ fn code(facts: &Facts, bill: &BillOfLading) -> Finding {
             Level::Fail,
             format!("{text}, and this site does not let it run"),
             "read the code; to let it run, set remote_code = true under [policy] in appliance.toml",
+        ),
+    }
+}
+
+/// What engines run in must be in the bundle: without it none of them would start.
+fn image(facts: &Facts, bill: &BillOfLading) -> Finding {
+    let names: Vec<_> = bill
+        .images
+        .iter()
+        .map(|image| format!("`{}`", image.name))
+        .collect();
+    let wanted = &facts.policy.engine_image;
+    match (wanted, wanted.of(bill)) {
+        (EngineImage::None, _) => Finding::pass(
+            "P-IMAGE",
+            "engines run with the vLLM of this host".to_owned(),
+        ),
+        (_, Some((name, _))) => Finding::pass("P-IMAGE", format!("engines run in `{name}`")),
+        (EngineImage::Only | EngineImage::Named(_), None) => Finding::bad(
+            "P-IMAGE",
+            Level::Fail,
+            match names.len() {
+                0 => "engines are to run in an image, and the bundle has none".to_owned(),
+                _ => format!(
+                    "which image engines run in is not clear: the bundle has {}",
+                    names.join(", ")
+                ),
+            },
+            "say image = \"NAME\" under [engines] in appliance.toml, or runtime = \"host\" with a vLLM of the host",
         ),
     }
 }

@@ -171,8 +171,13 @@ impl Layout {
         self.state().join("images")
     }
 
+    /// An unpacked image: its root file system, and what is known of it.
+    pub fn image(&self, manifest: &Digest) -> Utf8PathBuf {
+        self.images().join(manifest.hex())
+    }
+
     /// The root file system of an unpacked image.
     pub fn image_root(&self, manifest: &Digest) -> Utf8PathBuf {
-        self.images().join(manifest.hex()).join("rootfs")
+        self.image(manifest).join("rootfs")
     }
 }

@@ -1,5 +1,8 @@
 //! Which image of a generation engines run in.
 
+use std::collections::BTreeMap;
+
+use camino::Utf8Path;
 use maas_store::{Generation, InstalledImage};
 use maas_types::Exit;
 
@@ -23,6 +26,22 @@ pub(super) fn of_engines<'a>(
         Some(image) => Ok(Some(image)),
         None => Err(none(image.as_ref().map(AsRef::as_ref), generation)),
     }
+}
+
+/// The variables that the maker of an unpacked image wants.
+pub(super) fn environment(image: &Utf8Path) -> Result<BTreeMap<String, String>, CommandError> {
+    let text = fs_err::read(image.join("image.json"))?;
+    let record: maas_image::Record = serde_json::from_slice(&text).map_err(|error| {
+        CommandError::new(Exit::Content, format!("{image}/image.json: {error}"))
+    })?;
+    let pairs = record
+        .run
+        .env
+        .iter()
+        .filter_map(|pair| pair.split_once('='));
+    Ok(pairs
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .collect())
 }
 
 fn none(wanted: Option<&str>, generation: &Generation) -> CommandError {

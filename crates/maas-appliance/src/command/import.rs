@@ -46,7 +46,14 @@ pub(super) fn import(args: &ImportArgs, layout: &Layout) -> CommandResult {
     let bundle = verify_for_install(wanted.as_ref(), None, db.as_ref(), &media)?;
     let gpus = published(&layout.gpu_inventory())?;
     let config = super::config(layout)?;
-    let facts = Facts::gather(layout, db.as_ref(), &bundle, &media, gpus, config.policy)?;
+    let facts = Facts::gather(
+        layout,
+        db.as_ref(),
+        &bundle,
+        &media,
+        gpus,
+        config.policy.clone(),
+    )?;
     drop(db);
     let plan = Plan::new(facts, &bundle);
     let told = plan

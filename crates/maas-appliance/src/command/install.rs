@@ -156,7 +156,14 @@ fn attempt(
     }
     let gpus = published(&layout.gpu_inventory())?;
     let config = super::config(layout)?;
-    let mut facts = Facts::gather(layout, db.as_ref(), &bundle, &media, gpus, config.policy)?;
+    let mut facts = Facts::gather(
+        layout,
+        db.as_ref(),
+        &bundle,
+        &media,
+        gpus,
+        config.policy.clone(),
+    )?;
     if verb == Verb::Upgrade {
         facts.trial = TrialWish::Wanted;
     }
@@ -314,7 +321,7 @@ fn tell(shown: &Shown, event: &Event<'_>) {
             }
         }
         Event::Blobs(maas_store::Progress::Read(bytes)) => shown.add(*bytes),
-        Event::Blobs(_) => {}
+        Event::Blobs(_) | Event::Image(_) => {}
     }
 }
 

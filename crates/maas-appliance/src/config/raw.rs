@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use maas_install::{Policy, Trial};
+use maas_install::{EngineImage, Policy, Trial};
 use maas_keys::SiteTimeZone;
 use maas_types::EngineKind;
 use serde::Deserialize;
@@ -272,6 +272,7 @@ impl RawConfig {
         // the host itself until somebody says otherwise.
         let everywhere = SocketAddr::from(([0, 0, 0, 0], 8443));
         let loopback = SocketAddr::from(([127, 0, 0, 1], 9464));
+        let engines = reader.engines(self.engines);
         let config = Config {
             site: reader.site(&self.site, hostname),
             gateway: reader.listener(
@@ -286,10 +287,15 @@ impl RawConfig {
                 &self.metrics,
                 loopback,
             ),
-            engines: reader.engines(self.engines),
+            engines: engines.clone(),
             gpus: reader.gpus(self.gpus),
             policy: Policy {
                 remote_code: self.policy.remote_code,
+                engine_image: match &engines.runtime {
+                    Runtime::Host => EngineImage::None,
+                    Runtime::Rootfs { image: None } => EngineImage::Only,
+                    Runtime::Rootfs { image: Some(name) } => EngineImage::Named(name.clone()),
+                },
                 approvals: self.policy.approvals.unwrap_or(1),
                 trial_seconds: self.policy.trial_seconds.unwrap_or(Trial::SECONDS),
             },

@@ -99,8 +99,6 @@ fn engine_root(
         return Ok(None);
     };
     let folder = layout.image_root(&image.manifest);
-    Ok(Some(EngineRoot {
-        folder,
-        env: std::collections::BTreeMap::new(),
-    }))
+    let env = image::environment(&layout.image(&image.manifest))?;
+    Ok(Some(EngineRoot { folder, env }))
 }
