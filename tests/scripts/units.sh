@@ -12,8 +12,8 @@ cd "$(dirname "$0")/../.."
 scripts=$PWD/tests/scripts/host
 debian=$PWD/target/debian-systemd.tar
 if [ ! -f "$debian" ]; then
-    mmdebstrap -q --variant=minbase --include=systemd,systemd-sysv,dbus,procps,iproute2,curl bookworm "$debian.new"
-    mv "$debian.new" "$debian"
+    mmdebstrap -q --variant=minbase --include=systemd,systemd-sysv,dbus,procps,iproute2,curl bookworm "${debian%.tar}.new.tar"
+    mv "${debian%.tar}.new.tar" "$debian"
 fi
 cargo build --quiet -p maas-appliance
 work=$(mktemp -d)
@@ -53,7 +53,7 @@ inside() { nsenter -t "$leader" -a "$@"; }
 
 checks=0
 ok() { checks=$((checks + 1)); printf 'ok %2d  %s\n' $checks "$1"; }
-die() { printf 'FAILED  %s\n' "$1" >&2; inside journalctl --no-pager -o cat -n 40 >&2; exit 1; }
+die() { printf 'FAILED  %s\n' "$1" >&2; inside journalctl --no-pager -o cat -n 40 -u 'maas*' >&2; exit 1; }
 eventually() { # WHAT COMMAND…: within 20 s
     local what=$1; shift
     for _ in $(seq 200); do "$@" >/dev/null 2>&1 && return; sleep 0.1; done
@@ -74,8 +74,11 @@ eventually "healthy after install" healthy
 ok "installed from a stick: $(inside maas-appliance status | sed -n '1p')"
 inside /stick1/maas-appliance install --media /stick1 2>/dev/null | grep -q 'installed already' || die "a second install"
 ok "a second install changes nothing"
+# Its program is there only while something is on trial.
+ln -s /usr/local/bin/maas-appliance "$root/var/lib/maas-appliance/trial-runner"
 inside systemd-analyze verify --man=no $(cd systemd && for u in *.*; do [ -d "$u" ] || echo "/usr/local/lib/systemd/system/$u"; done) 2>"$work/verify" || { cat "$work/verify" >&2; die "systemd-analyze verify"; }
 [ ! -s "$work/verify" ] || { cat "$work/verify" >&2; die "systemd-analyze verify has words to say"; }
+rm "$root/var/lib/maas-appliance/trial-runner"
 ok "systemd-analyze verify has nothing to say"
 for unit in maas-gateway maas-supervisor maas-gpu-agent maas-engine@tiny-0 maas-engine-rootfs@tiny-0 maas-launcher@x maas-trial; do
     inside systemd-analyze security --no-pager --threshold=20 $unit.service >/dev/null 2>&1 || [ $unit = maas-trial ] || die "$unit is exposed above 2.0"

@@ -226,10 +226,12 @@ impl Run<'_> {
             .disk()
             .make_folder(&layout.images())
             .map_err(StoreError::from)?;
-        let policy = if rustix::process::geteuid().is_root() {
-            maas_image::Policy::for_root()
-        } else {
-            maas_image::Policy::for_user()
+        // All of it is root's: an owner of the image would be whichever user of the host has that number.
+        // Devices are left out: an engine's come from the host.
+        let policy = maas_image::Policy {
+            ownership: maas_image::Ownership::Own,
+            devices: maas_image::Devices::Skip,
+            ..maas_image::Policy::for_root()
         };
         let into = layout.image(manifest);
         maas_image::unpack(&image.folder, manifest, &into, &policy, &mut |done| {
