@@ -88,8 +88,11 @@ ok "exposure of every service that meets strangers is 2.0 or less"
 
 # === Users and sandbox ===
 engine=$(pid maas-engine-rootfs@tiny-0)
-as_engine() { nsenter -t "$(inside sh -c "cat /proc/$engine/status" | awk '/^NSpid/{print $2}')" "$@"; }
-outside=$(for p in /proc/[0-9]*; do [ "$(awk '/^NSpid/{print $3}' "$p/status" 2>/dev/null)" = "$engine" ] && grep -q engine-shim "$p/cmdline" 2>/dev/null && basename "$p"; done | head -1)
+# Its process id as it is out here.
+outside=
+for p in /proc/[0-9]*; do
+    if [ "$(awk '/^NSpid/{print $3}' "$p/status" 2>/dev/null)" = "$engine" ] && grep -q engine-shim "$p/cmdline" 2>/dev/null; then outside=${p#/proc/}; fi
+done
 [ -n "$outside" ] || die "no engine"
 user=$(inside id -u maas-engine)
 [ "$(awk '/^Uid/{print $2}' "/proc/$outside/status")" = "$user" ] || die "the engine is not its own user"
@@ -104,15 +107,14 @@ ok "of the appliance's folders the engine sees its model and no secret"
 [ ! -e "/proc/$outside/root/usr/bin/systemctl" ] || die "the engine runs in the host's files"
 tr '\0' '\n' <"/proc/$(pgrep -P "$outside" | head -1)/environ" | grep -qx MAAS_FROM_IMAGE=yes || die "the image's variables"
 ok "the engine runs in the image's files, with the image's variables"
-stat -c '%U %a' "$root/var/lib/maas-appliance/gateway" >/dev/null
 [ "$(inside stat -c '%U %a' /var/lib/maas-appliance/gateway /var/lib/maas-appliance/gateway/pepper | tr '\n' ' ')" = 'maas 700 maas 600 ' ] || die "whose the gateway's files are"
 ! inside setpriv --reuid maas-supervisor --regid maas --clear-groups cat /var/lib/maas-appliance/gateway/pepper 2>/dev/null || die "the supervisor reads the pepper"
 ! inside setpriv --reuid maas --regid maas --clear-groups sh -c 'echo "{\"verb\":\"kill\",\"id\":\"tiny-0\"}" | timeout 2 curl -s --unix-socket /run/maas-appliance/launcher.sock telnet://x' 2>/dev/null || die "the gateway speaks to the launcher"
 ok "each service has its own secrets, and only the supervisor may have engines started"
 
 # === A key, and somebody who asks all the time ===
-inside maas-appliance team create red >/dev/null
-key=$(inside maas-appliance keys create --team red --json | python3 -c 'import json,sys; print(json.load(sys.stdin)["key"])')
+inside maas-appliance team create red >/dev/null 2>&1
+key=$(inside maas-appliance keys create --team red --json | python3 -c 'import json,sys; print(json.load(sys.stdin)["secret"])')
 cat >"$root/ask.sh" <<ASK
 curl -s --max-time 20 --cacert /etc/maas-appliance/tls/ca.pem -o /dev/null -w '%{http_code}' https://localhost:8443/v1/chat/completions \
     -H 'content-type: application/json' -H "authorization: Bearer $key" \
@@ -124,7 +126,7 @@ ok "an answer through the gateway from the engine in its image"
 
 # === Deaths ===
 before=$(pid maas-engine-rootfs@tiny-0)
-inside systemctl kill -s KILL maas-supervisor
+inside kill -KILL "$(pid maas-supervisor)"
 eventually "a new supervisor" inside systemctl is-active maas-supervisor
 eventually "healthy" healthy
 [ "$(pid maas-engine-rootfs@tiny-0)" = "$before" ] || die "the engine was started again"
@@ -137,7 +139,7 @@ eventually "the watchdog" sh -c "! nsenter -t $leader -a kill -0 $stuck"
 eventually "healthy" healthy
 [ "$(pid maas-engine-rootfs@tiny-0)" = "$before" ] || die "the engine was started again"
 ok "a supervisor that hangs is killed by the watchdog and comes back; the engine did not notice"
-inside systemctl kill -s KILL maas-gateway
+inside kill -KILL "$(pid maas-gateway)"
 [ "$(ask)" = 200 ] || die "a request while the gateway starts anew"
 ok "a request that comes while the gateway starts anew waits and is answered"
 inside kill -KILL "$(pid maas-engine-rootfs@tiny-0)"

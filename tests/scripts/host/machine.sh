@@ -101,7 +101,7 @@ modprobe virtio_net 2>/dev/null; ip link set eth0 up 2>/dev/null; ip addr add 10
 healthy && say healthy
 cat /tmp/status
 maas-appliance team create red >/dev/null
-key=$(maas-appliance keys create --team red --json | sed -n "s/.*\"key\": *\"\(sk-maas[^\"]*\)\".*/\1/p")
+key=$(maas-appliance keys create --team red --json | sed -n "s/.*\"secret\": *\"\(sk-maas[^\"]*\)\".*/\1/p")
 curl -s --cacert /etc/maas-appliance/tls/ca.pem https://localhost:8443/v1/chat/completions -H "authorization: Bearer $key" -H "content-type: application/json" -d "{\"model\":\"tiny\",\"max_tokens\":4,\"messages\":[{\"role\":\"user\",\"content\":\"hello\"}]}" | grep -q completion_tokens && say answered
 systemctl --no-pager --plain --no-legend list-units "maas*" | cut -c1-90
 for n in /sys/class/net/*/statistics/tx_packets; do case $n in */lo/*) ;; *) say "sent $(cat $n) packets through $(echo $n | cut -d/ -f5)";; esac; done'
