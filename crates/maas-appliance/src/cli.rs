@@ -98,6 +98,8 @@ pub(crate) enum Command {
     Sbom(SbomCommand),
     /// Say what is installed, what runs and what needs attention
     Status(JsonArg),
+    /// Look at everything that could be wrong with this host, and say how to mend it
+    Doctor(DoctorArgs),
     /// Look at GPUs
     #[command(subcommand)]
     Gpu(GpuCommand),
@@ -181,8 +183,11 @@ pub(crate) struct InstallArgs {
     /// Install although the signatures have expired; needs --reason, which is recorded
     #[arg(long, requires = "reason")]
     pub(crate) accept_expired: bool,
-    /// Why an expired bundle is accepted
-    #[arg(long, value_name = "TEXT", requires = "accept_expired")]
+    /// Go on although this was found wrong with the machine (`D-…`); several; needs --reason
+    #[arg(long = "accept", value_name = "ID", requires = "reason")]
+    pub(crate) accept: Vec<String>,
+    /// Why something is accepted as it is; recorded
+    #[arg(long, value_name = "TEXT")]
     pub(crate) reason: Option<String>,
     /// Take one volume after the other: store what is on these, and say which is needed next
     #[arg(long, conflicts_with = "dry_run")]
@@ -200,6 +205,22 @@ pub(crate) struct HostSetupArgs {
     /// Print what would be done and change nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
+    #[command(flatten)]
+    pub(crate) json: JsonArg,
+}
+
+/// `doctor`
+#[derive(Debug, Args)]
+pub(crate) struct DoctorArgs {
+    /// Show what is as it should be too
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// From now on take this as it is; several; needs --reason
+    #[arg(long = "accept", value_name = "ID", requires = "reason")]
+    pub(crate) accept: Vec<String>,
+    /// Why; recorded with your name
+    #[arg(long, value_name = "TEXT", requires = "accept")]
+    pub(crate) reason: Option<String>,
     #[command(flatten)]
     pub(crate) json: JsonArg,
 }

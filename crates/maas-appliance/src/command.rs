@@ -2,6 +2,7 @@
 
 mod bundle;
 mod configuration;
+mod doctor;
 mod elsewhere;
 mod gpu;
 mod host_setup;
@@ -12,6 +13,7 @@ mod inventory;
 mod key;
 mod keys;
 mod lookup;
+mod machine;
 mod model;
 mod passphrase;
 mod people;
@@ -60,6 +62,10 @@ pub(crate) fn run(cli: Cli) -> CommandResult {
         Command::Status(args) => {
             let config = config(&layout)?;
             waiting(status::run(&layout, &config, args.format()))
+        }
+        Command::Doctor(args) => {
+            let config = config(&layout)?;
+            waiting(doctor::run(&args, &layout, &config))
         }
         Command::Gpu(command) => gpu::run(&command, &layout),
         Command::Model(command) => model::run(&command, &layout),

@@ -321,6 +321,12 @@ impl Run<'_> {
             expired: bundle
                 .accepted_expired()
                 .map_or_else(Vec::new, |expired| expired.files.clone()),
+            accepted: self
+                .plan
+                .findings
+                .iter()
+                .filter_map(|f| Some((f.id.to_owned(), f.accepted.clone()?)))
+                .collect(),
             volumes: self.media.iter().map(|m| m.label().to_owned()).collect(),
             blobs: self.ingested,
             seat: self

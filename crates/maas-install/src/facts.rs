@@ -8,6 +8,8 @@ use maas_types::{BillOfLading, Digest, GenerationId, GpuInventory, ImageName, La
 use serde::Serialize;
 use sysinfo::{MemoryRefreshKind, RefreshKind, System};
 
+use maas_host::Finding;
+
 use crate::{Approvals, InstallError, Seat, Trial};
 
 /// What this site takes beyond what is signed: the operator's own settings.
@@ -75,6 +77,9 @@ impl EngineImage {
 pub struct Facts {
     /// The machine and its disk.
     pub host: Host,
+    /// What was found about the machine itself, with what somebody has accepted of it; empty where the
+    /// appliance lies below a folder and the machine is not its own.
+    pub machine: Vec<Finding>,
     /// Where it is installed.
     pub seat: Seat,
     /// Whether a release that replaces another is put on trial.
@@ -171,6 +176,7 @@ impl Facts {
             .rfind(|g| g.record().bill_digest == *bundle.bill_digest() && g.check().is_ok());
         Ok(Self {
             host: Host::look(layout, gpus)?,
+            machine: Vec::new(),
             seat: Seat::of(layout),
             trial: match Seat::of(layout) {
                 Seat::Host => TrialWish::Wanted,

@@ -24,9 +24,10 @@ pub use approval::{Approval, Approvals, Person};
 pub use error::{InstallError, Shortage};
 pub use facts::{EngineImage, Facts, Host, Policy, TrialWish};
 pub use identity::{CaAction, Ensured, Identity, IdentityError, LeafAction, LeafReason, Site};
+pub use maas_host::{Finding, Level};
 pub use pepper::{Pepper, ensure_pepper};
 pub use plan::{Needs, Plan, Step};
-pub use preflight::{Finding, Level, preflight};
+pub use preflight::preflight;
 pub use receipt::{Outcome, Receipt, RollbackReceipt, StepTime};
 pub use seat::{
     Change, Laid, Seat, SeatFile, Setup, Started, lay, services, stop_services, survey,

@@ -4,7 +4,9 @@ use maas_bundle::{Bundle, Verified};
 use maas_types::{BillOfLading, BundleId, ByteSize, Digest, Exit, GenerationId, ImageName};
 use serde::Serialize;
 
-use crate::{Facts, Finding, InstallError, Level, Seat, Shortage, TrialWish, preflight};
+use maas_host::{Finding, Level};
+
+use crate::{Facts, InstallError, Seat, Shortage, TrialWish, preflight};
 
 /// Room that must be left when the bundle is in: 1 GB. Databases, logs and engines' compile caches
 /// grow from the first minute, and a full disk stops the ledger and with it every answer.

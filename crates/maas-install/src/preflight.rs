@@ -1,74 +1,35 @@
 //! Whether a host is fit for a bundle: every finding at once, each with what to do about it.
 
+use maas_host::{Finding, Level};
 use maas_types::{BillOfLading, ByteSize, Exit, Requirements};
-use serde::Serialize;
 
 use crate::{EngineImage, Facts, plan::Needs};
 
-/// One thing that was looked at.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Finding {
-    /// A stable code: `P-SPACE`.
-    pub id: &'static str,
-    /// How it turned out.
-    pub level: Level,
-    /// What was found, in one sentence.
-    pub text: String,
-    /// What to do about it, where something is to be done.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub fix: Option<String>,
+/// How a failed finding of ours ends the command.
+fn exit_of(id: &str) -> Exit {
+    match id {
+        "P-SPACE" | "P-INODES" => Exit::NoSpace,
+        "P-MEDIA" | "P-BASE" => Exit::Medium,
+        "P-CONTENT" => Exit::Content,
+        "P-EPOCH" => Exit::Stale,
+        "P-CODE" => Exit::Policy,
+        "P-APPROVAL" => Exit::Approval,
+        _ => Exit::HostCheck,
+    }
 }
 
-/// How a finding turned out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Level {
-    /// It is as it should be.
-    Pass,
-    /// It will work, and somebody should know.
-    Warn,
-    /// The bundle cannot be installed.
-    Fail,
-}
-
-impl Finding {
-    fn pass(id: &'static str, text: String) -> Self {
-        Self {
-            id,
-            level: Level::Pass,
-            text,
-            fix: None,
-        }
-    }
-
-    fn bad(id: &'static str, level: Level, text: String, fix: impl Into<String>) -> Self {
-        Self {
-            id,
-            level,
-            text,
-            fix: Some(fix.into()),
-        }
-    }
-
-    /// The exit code of a failed finding.
-    pub fn exit(&self) -> Exit {
-        match (self.level, self.id) {
-            (Level::Pass | Level::Warn, _) => Exit::Done,
-            (Level::Fail, "P-SPACE" | "P-INODES") => Exit::NoSpace,
-            (Level::Fail, "P-MEDIA" | "P-BASE") => Exit::Medium,
-            (Level::Fail, "P-CONTENT") => Exit::Content,
-            (Level::Fail, "P-EPOCH") => Exit::Stale,
-            (Level::Fail, "P-CODE") => Exit::Policy,
-            (Level::Fail, "P-APPROVAL") => Exit::Approval,
-            (Level::Fail, _) => Exit::HostCheck,
-        }
+/// What is not as it should be, and what to do about it.
+fn bad(id: &'static str, level: Level, text: String, fix: impl Into<String>) -> Finding {
+    match level {
+        Level::Fail => Finding::fail(id, text, fix.into()).exiting(exit_of(id)),
+        Level::Pass | Level::Accepted | Level::Warn => Finding::warn(id, text, fix.into()),
     }
 }
 
 /// Looks at everything that can be known before the first write.
 pub fn preflight(facts: &Facts, bill: &BillOfLading) -> Vec<Finding> {
     let needs = Needs::of(facts, bill);
-    vec![
+    [
         platform(facts, &bill.requires),
         user(facts),
         file_system(facts),
@@ -85,6 +46,9 @@ pub fn preflight(facts: &Facts, bill: &BillOfLading) -> Vec<Finding> {
         memory(facts, bill),
         gpus(facts, bill),
     ]
+    .into_iter()
+    .chain(facts.machine.iter().cloned())
+    .collect()
 }
 
 fn platform(facts: &Facts, requires: &Requirements) -> Finding {
@@ -98,7 +62,7 @@ fn platform(facts: &Facts, requires: &Requirements) -> Finding {
             format!("the bundle is made for {want}, as this host is"),
         );
     }
-    Finding::bad(
+    bad(
         "P-ARCH",
         Level::Fail,
         format!("the bundle is made for {want}, this host is {os}/{arch}"),
@@ -112,7 +76,7 @@ fn user(facts: &Facts) -> Finding {
         return Finding::pass("P-USER", "running as root".to_owned());
     }
     if host.root == "/" {
-        return Finding::bad(
+        return bad(
             "P-USER",
             Level::Fail,
             format!(
@@ -130,7 +94,7 @@ fn file_system(facts: &Facts) -> Finding {
     let disk = &facts.host.disk;
     match &facts.host.unfit_file_system {
         None => Finding::pass("P-DISK", format!("`{disk}` can hold a store")),
-        Some(name) => Finding::bad(
+        Some(name) => bad(
             "P-DISK",
             Level::Fail,
             format!("`{disk}` is {name}, which has no hard links and no modes"),
@@ -147,7 +111,7 @@ fn space(facts: &Facts, needs: &Needs) -> Finding {
     }
     let short = ByteSize(need.0 - free.0);
     let fix = format!("free {short}, or put the state folder on a bigger disk");
-    Finding::bad("P-SPACE", Level::Fail, text, fix)
+    bad("P-SPACE", Level::Fail, text, fix)
 }
 
 fn inodes(facts: &Facts, needs: &Needs) -> Finding {
@@ -161,7 +125,7 @@ fn inodes(facts: &Facts, needs: &Needs) -> Finding {
             "P-INODES",
             format!("{need} inodes must be free on `{disk}`, {free} are"),
         ),
-        Some(free) => Finding::bad(
+        Some(free) => bad(
             "P-INODES",
             Level::Fail,
             format!("{need} inodes must be free on `{disk}`, {free} are"),
@@ -179,7 +143,7 @@ fn bases(facts: &Facts) -> Finding {
         );
     };
     let count = facts.lacking.len();
-    Finding::bad(
+    bad(
         "P-BASE",
         Level::Fail,
         format!(
@@ -198,7 +162,7 @@ fn volumes(facts: &Facts, needs: &Needs) -> Finding {
                 ByteSize(needs.bytes_to_read)
             ),
         ),
-        Some(missing) => Finding::bad(
+        Some(missing) => bad(
             "P-MEDIA",
             Level::Fail,
             missing.to_string(),
@@ -220,13 +184,13 @@ fn surroundings(facts: &Facts) -> Finding {
         several => format!("{first}, and {} more findings", several - 1),
     };
     let fix = "do not use this medium; ask the sender for another copy";
-    Finding::bad("P-CONTENT", Level::Fail, text, fix)
+    bad("P-CONTENT", Level::Fail, text, fix)
 }
 
 fn epoch(facts: &Facts, bill: &BillOfLading) -> Finding {
     let (floor, epoch) = (facts.epoch_floor, bill.epoch);
     if epoch < floor {
-        return Finding::bad(
+        return bad(
             "P-EPOCH",
             Level::Fail,
             format!("the bundle has epoch {epoch}, this host has already installed epoch {floor}"),
@@ -234,7 +198,7 @@ fn epoch(facts: &Facts, bill: &BillOfLading) -> Finding {
         );
     }
     if let Some(other) = facts.same_epoch {
-        return Finding::bad(
+        return bad(
             "P-EPOCH",
             Level::Warn,
             format!(
@@ -266,13 +230,13 @@ fn code(facts: &Facts, bill: &BillOfLading) -> Finding {
     };
     match (with_code.is_empty(), facts.policy.remote_code) {
         (true, _) => Finding::pass("P-CODE", text),
-        (false, true) => Finding::bad(
+        (false, true) => bad(
             "P-CODE",
             Level::Warn,
             format!("{text}, and this site lets it run"),
             "to refuse it, set remote_code = false under [policy]",
         ),
-        (false, false) => Finding::bad(
+        (false, false) => bad(
             "P-CODE",
             Level::Fail,
             format!("{text}, and this site does not let it run"),
@@ -295,7 +259,7 @@ fn image(facts: &Facts, bill: &BillOfLading) -> Finding {
             "engines run with the vLLM of this host".to_owned(),
         ),
         (_, Some((name, _))) => Finding::pass("P-IMAGE", format!("engines run in `{name}`")),
-        (EngineImage::Only | EngineImage::Named(_), None) => Finding::bad(
+        (EngineImage::Only | EngineImage::Named(_), None) => bad(
             "P-IMAGE",
             Level::Fail,
             match names.len() {
@@ -332,7 +296,7 @@ fn approval(facts: &Facts) -> Finding {
         0 => "maas-appliance import --media DIR; then, as somebody else, approve".to_owned(),
         _ => format!("somebody else types: maas-appliance approve {bundle}"),
     };
-    Finding::bad("P-APPROVAL", Level::Fail, text, fix)
+    bad("P-APPROVAL", Level::Fail, text, fix)
 }
 
 fn generations(facts: &Facts) -> Finding {
@@ -340,7 +304,7 @@ fn generations(facts: &Facts) -> Finding {
         let text = format!("{} generations here can be read", facts.generations.len());
         return Finding::pass("P-GENERATIONS", text);
     }
-    Finding::bad(
+    bad(
         "P-GENERATIONS",
         Level::Warn,
         facts.damaged.join("; "),
@@ -362,7 +326,7 @@ fn memory(facts: &Facts, bill: &BillOfLading) -> Finding {
     if have >= LEAST_MEMORY || bill.models.is_empty() {
         return Finding::pass("P-MEMORY", text);
     }
-    Finding::bad(
+    bad(
         "P-MEMORY",
         Level::Warn,
         text,
@@ -379,13 +343,13 @@ fn gpus(facts: &Facts, bill: &BillOfLading) -> Finding {
         .sum();
     match &facts.host.gpus {
         None => Finding::pass("P-GPU", "nobody has asked for GPUs yet".to_owned()),
-        Some(inventory) if inventory.gpus.is_empty() => Finding::bad(
+        Some(inventory) if inventory.gpus.is_empty() => bad(
             "P-GPU",
             Level::Warn,
             "this host shows no GPU: engines run on its processors".to_owned(),
             "if it has GPUs, install the NVIDIA driver",
         ),
-        Some(inventory) if (inventory.gpus.len() as u64) < wanted => Finding::bad(
+        Some(inventory) if (inventory.gpus.len() as u64) < wanted => bad(
             "P-GPU",
             Level::Warn,
             format!(

@@ -38,6 +38,9 @@ pub struct Receipt {
     /// What had expired, each with its end.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub expired: Vec<(String, Timestamp)>,
+    /// Findings that failed and were accepted, each with the reason that was given.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub accepted: Vec<(String, String)>,
     /// Labels of the volumes that were given.
     pub volumes: Vec<String>,
     /// What was read, written and skipped.

@@ -75,6 +75,11 @@ impl Layout {
         self.state().join("arrivals")
     }
 
+    /// What is wrong with the machine and taken as it is.
+    pub fn accepted(&self) -> Utf8PathBuf {
+        self.state().join("accepted.json")
+    }
+
     /// The release that has yet to show that it serves.
     pub fn trial(&self) -> Utf8PathBuf {
         self.state().join("trial.json")

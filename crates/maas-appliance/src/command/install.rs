@@ -164,6 +164,15 @@ fn attempt(
         gpus,
         config.policy.clone(),
     )?;
+    let machine = super::machine::look(
+        layout,
+        &config,
+        Some(bundle.bill()),
+        facts.host.gpus.as_ref(),
+    );
+    let reason = args.reason.as_deref().unwrap_or_default();
+    let now: Vec<_> = args.accept.iter().map(|id| (id.as_str(), reason)).collect();
+    facts.machine = super::machine::take(machine, &super::machine::accepted(layout)?, &now)?;
     if verb == Verb::Upgrade {
         facts.trial = TrialWish::Wanted;
     }
@@ -273,7 +282,7 @@ pub(super) fn verify_for_install(
 pub(super) fn tell_findings<'a>(findings: impl Iterator<Item = &'a Finding>) {
     for finding in findings {
         let word = match finding.level {
-            Level::Pass => continue,
+            Level::Pass | Level::Accepted => continue,
             Level::Warn => "WARN",
             Level::Fail => "FAIL",
         };

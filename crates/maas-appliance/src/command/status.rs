@@ -6,8 +6,14 @@ mod text;
 
 use maas_types::{Exit, Layout};
 
-use crate::{clock, config::Config, error::CommandResult, output};
+use crate::{
+    clock,
+    config::Config,
+    error::{CommandError, CommandResult},
+    output,
+};
 pub(crate) use facts::Facts;
+pub(crate) use report::Problem;
 use report::{Health, Report};
 
 /// Prints the state of this host.
@@ -23,6 +29,15 @@ pub(crate) async fn run(layout: &Layout, config: &Config, format: output::Format
         Health::Degraded => Exit::Degraded,
         Health::Down => Exit::Down,
     })
+}
+
+/// What needs attention, for `doctor`.
+pub(crate) async fn problems(
+    layout: &Layout,
+    config: &Config,
+) -> Result<Vec<Problem>, CommandError> {
+    let facts = Facts::gather(layout, config).await?;
+    Ok(Report::of(&facts, clock::now()).problems)
 }
 
 #[cfg(test)]

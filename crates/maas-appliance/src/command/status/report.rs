@@ -42,13 +42,13 @@ pub(super) struct Report<'a> {
 
 /// Something that needs attention.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(super) struct Problem {
+pub(crate) struct Problem {
     /// Stable name, for scripts.
-    pub(super) id: &'static str,
+    pub(crate) id: &'static str,
     /// What is wrong, in a sentence.
-    pub(super) text: String,
+    pub(crate) text: String,
     /// What to type or to look at.
-    pub(super) action: String,
+    pub(crate) action: String,
     #[serde(skip)]
     pub(super) means: Health,
 }
