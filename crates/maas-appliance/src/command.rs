@@ -1,9 +1,11 @@
 //! One file a command. This one only knows where each goes.
 
+mod arrival;
 mod bundle;
 mod configuration;
 mod doctor;
 mod elsewhere;
+mod evidence;
 mod gpu;
 mod host_setup;
 mod image;

@@ -70,6 +70,21 @@ impl Layout {
         self.state().join("receipts")
     }
 
+    /// The audit chain of root's commands.
+    pub fn audit_db(&self) -> Utf8PathBuf {
+        self.state().join("audit.db")
+    }
+
+    /// The newest checkpoint of that chain, signed by the host.
+    pub fn audit_checkpoint(&self) -> Utf8PathBuf {
+        self.state().join("audit.checkpoint")
+    }
+
+    /// The key by which the host signs what it says of itself; mode 0600.
+    pub fn host_key(&self) -> Utf8PathBuf {
+        self.root.join("etc/maas-appliance/host.key")
+    }
+
     /// What came in and has not been activated, and who has agreed to it.
     pub fn arrivals(&self) -> Utf8PathBuf {
         self.state().join("arrivals")

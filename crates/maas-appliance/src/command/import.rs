@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 
+use maas_audit::{Act, Action};
 use maas_bundle::{Consignment, Silent, Sink, Spread};
 use maas_install::{Approvals, Facts, Plan};
 use maas_store::{DiskError, Generation, Lock, MediaFolder, SinkFolder, StoreError, TrustDb};
@@ -12,6 +13,8 @@ use maas_types::{BundleId, ByteSize, Digest, Exit, Layout};
 use serde::Serialize;
 
 use super::{
+    arrival::{self, Looked, passed},
+    evidence,
     install::{as_media, bundle_id, holder, open_media, tell_findings, verify_for_install},
     lookup::published,
     person,
@@ -83,6 +86,7 @@ pub(super) fn import(args: &ImportArgs, layout: &Layout) -> CommandResult {
     let mut approvals = Approvals::read(layout, &bill.bundle, bundle.bill_digest())?;
     approvals.give(person::at_the_keyboard(), clock::now());
     approvals.write(&lock)?;
+    arrived(layout, args, &bundle)?;
     let imported = Imported {
         schema: "maas-appliance/import/v1",
         bundle: &bill.bundle,
@@ -98,6 +102,55 @@ pub(super) fn import(args: &ImportArgs, layout: &Layout) -> CommandResult {
         Format::Text => output::data(&words(&imported)),
     }
     Ok(Exit::Done)
+}
+
+/// The record of the arrival, and its entry in the audit chain.
+fn arrived(
+    layout: &Layout,
+    args: &ImportArgs,
+    bundle: &maas_bundle::Bundle,
+) -> Result<(), CommandError> {
+    let bill = bundle.bill();
+    let db = TrustDb::read(layout)?;
+    let root = super::install::trusted(db.as_ref())?;
+    let root = bundle.new_roots().last().unwrap_or(&root.root);
+    let key = evidence::host_key(layout)?;
+    let bytes = bill.total_bytes();
+    let looked = Looked {
+        checks: vec![
+            passed(
+                "signature",
+                format!("signed as root version {} asks for", root.version()),
+            ),
+            passed(
+                "freshness",
+                format!(
+                    "epoch {} is not below the floor, and nothing has expired",
+                    bill.epoch
+                ),
+            ),
+            passed(
+                "contents",
+                format!(
+                    "{} blobs, each with its digest; nothing missing, nothing extra",
+                    bill.blobs.len()
+                ),
+            ),
+        ],
+        files: bill.blobs.len() as u64,
+        bytes,
+    };
+    let host = key.public().origin().clone();
+    let arrival = arrival::record(host, &args.media, bundle, root, looked)?;
+    evidence::write_arrival(
+        &evidence::arrival_folder(layout, &bill.bundle),
+        &arrival,
+        &key,
+    )?;
+    let act = Act::new(Action::BUNDLE_IMPORTED, bill.bundle.as_str())
+        .detail("bill", bundle.bill_digest())
+        .detail("epoch", bill.epoch);
+    evidence::note(layout, act)
 }
 
 fn words(imported: &Imported<'_>) -> String {
@@ -195,6 +248,8 @@ pub(super) fn approve(args: &ApproveArgs, layout: &Layout) -> CommandResult {
         return Err(error.hint("somebody else logs in and types the same command"));
     }
     approvals.write(&lock)?;
+    let act = Act::new(Action::BUNDLE_APPROVED, id.as_str()).detail("bill", digest);
+    evidence::note(layout, act)?;
     match args.json.format() {
         Format::Json => output::json(&approvals)?,
         Format::Text => output::data(&format!(

@@ -6,6 +6,7 @@ mod volumes;
 use std::fmt::Write as _;
 
 use camino::Utf8Path;
+use maas_audit::{Act, Action};
 use maas_bundle::{Bundle, Expired, Media, Trust, Verified, verify_metadata};
 use maas_install::{
     Event, Facts, Finding, Identity, Level, Outcome, Plan, Receipt, Seat, Site, Step, Trial,
@@ -193,9 +194,28 @@ fn attempt(
     plan.ready()?;
     let lock = Lock::acquire(layout, &holder(verb.as_str()))?;
     let receipt = apply(args, &plan, &lock, &media, &config)?;
+    if receipt.outcome == Outcome::Installed {
+        note(layout, &receipt)?;
+    }
     // The trial needs it.
     drop(lock);
     on_trial(layout, &receipt).map(Turn::Over)
+}
+
+/// Writes the installation, and what was accepted for it, into the audit chain.
+fn note(layout: &Layout, receipt: &Receipt) -> Result<(), CommandError> {
+    for (id, reason) in &receipt.accepted {
+        let act = Act::new(Action::PREFLIGHT_ACCEPTED, id).detail("reason", reason);
+        super::evidence::note(layout, act)?;
+    }
+    let mut act = Act::new(Action::BUNDLE_INSTALLED, receipt.bundle.as_str())
+        .detail("generation", receipt.generation)
+        .detail("bill", receipt.bill_digest)
+        .detail("epoch", receipt.epoch);
+    if let Some(reason) = &receipt.accepted_expired {
+        act = act.detail("accepted-expired", reason);
+    }
+    super::evidence::note(layout, act)
 }
 
 /// Waits until what is on trial serves, or is gone again.

@@ -1,5 +1,6 @@
 //! `rollback`: back to the generation before.
 
+use maas_audit::{Act, Action};
 use maas_store::{Generation, Lock, TrustDb};
 use maas_types::{BundleId, Exit, GenerationId, Layout};
 use serde::Serialize;
@@ -43,6 +44,10 @@ pub(super) fn run(args: &RollbackArgs, layout: &Layout) -> CommandResult {
     }
     let lock = Lock::acquire(layout, &holder("rollback"))?;
     let receipt = maas_install::rollback(&lock)?;
+    let act = Act::new(Action::GENERATION_ROLLED_BACK, receipt.to.to_string())
+        .detail("from", receipt.from)
+        .detail("epoch-floor", receipt.epoch_floor);
+    super::evidence::note(layout, act)?;
     match args.json.format() {
         Format::Json => output::json(&receipt)?,
         Format::Text => output::data(&format!(
