@@ -2,6 +2,7 @@
 
 mod arrival;
 mod bundle;
+mod evidence;
 mod people;
 mod services;
 mod trust;
@@ -16,6 +17,7 @@ pub(crate) use bundle::{
     BuildArgs, BundleCommand, CopyArgs, FetchCommand, FetchImageArgs, FetchModelArgs, VerifyArgs,
     WireArgs,
 };
+pub(crate) use evidence::{AuditCommand, AuditVerifyArgs};
 pub(crate) use people::{KeysCommand, TeamCommand, TeamLimits, UsageArgs, UsageBy};
 pub(crate) use services::{QuickstartArgs, QuickstartEngine};
 pub(crate) use trust::{
@@ -114,6 +116,9 @@ pub(crate) enum Command {
     Keys(KeysCommand),
     /// Say who used what
     Usage(UsageArgs),
+    /// Show, verify and export what was done on this host
+    #[command(subcommand)]
+    Audit(AuditCommand),
     /// Hand out the site's certificate authority
     #[command(subcommand)]
     Ca(CaCommand),
@@ -149,6 +154,17 @@ pub(crate) enum Command {
         /// Its arguments, as they stand
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<OsString>,
+    },
+    /// Print the completion script of a shell
+    Completion {
+        /// Which shell
+        shell: clap_complete::Shell,
+    },
+    /// Write the manual pages into a folder, or print the main one
+    Man {
+        /// Where to
+        #[arg(value_name = "DIR")]
+        folder: Option<Utf8PathBuf>,
     },
     /// Print a generated reference page
     #[command(hide = true)]

@@ -1,6 +1,7 @@
 //! One file a command. This one only knows where each goes.
 
 mod arrival;
+mod audit;
 mod bundle;
 mod configuration;
 mod doctor;
@@ -16,6 +17,7 @@ mod key;
 mod keys;
 mod lookup;
 mod machine;
+mod manual;
 mod model;
 mod passphrase;
 mod people;
@@ -74,6 +76,12 @@ pub(crate) fn run(cli: Cli) -> CommandResult {
         Command::Team(command) => waiting(team::run(command, &layout)),
         Command::Keys(command) => waiting(keys::run(command, &layout)),
         Command::Usage(args) => waiting(usage::run(args, &layout)),
+        Command::Audit(command) => audit::run(&command, &layout),
+        Command::Completion { shell } => {
+            output::data(&host_setup::completion(shell));
+            Ok(Exit::Done)
+        }
+        Command::Man { folder } => manual::run(folder.as_deref()),
         Command::Ca(CaCommand::Export { out }) => install::export_ca(&layout, out.as_deref()),
         Command::Config(command) => configuration::run(&command, &layout),
         Command::Quickstart(args) => waiting(quickstart::run(args, own_path()?)),

@@ -46,6 +46,10 @@ pub(super) fn lines(laid: &[Laid]) -> String {
 /// Everything that this binary brings to a host.
 pub(super) fn files(config: &Config) -> Vec<SeatFile> {
     let mut others = vec![SeatFile::listen(config.gateway)];
+    others.push(SeatFile {
+        path: "/usr/local/share/man/man1/maas-appliance.1".into(),
+        text: super::manual::main_page(),
+    });
     others.extend(completions());
     SeatFile::all(others)
 }

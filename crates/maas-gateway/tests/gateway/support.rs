@@ -120,6 +120,7 @@ impl House {
         let mut entries = Vec::new();
         for (id, settings) in plan.engines {
             let id: EngineId = id.parse().unwrap();
+            fs_err::create_dir_all(layout.engine(&id)).unwrap();
             let socket = layout.engine_socket(&id);
             let model = settings.name().parse().unwrap();
             engines.push(
