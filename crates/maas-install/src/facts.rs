@@ -63,9 +63,8 @@ impl EngineImage {
     /// The image that this means in a bundle; `None` where it means none, or the bundle has no such one.
     pub fn of(&self, bill: &BillOfLading) -> Option<(ImageName, Digest)> {
         let found = match self {
-            Self::None => None,
             Self::Only if bill.images.len() == 1 => bill.images.first(),
-            Self::Only => None,
+            Self::None | Self::Only => None,
             Self::Named(name) => bill.images.iter().find(|image| image.name == *name),
         };
         found.map(|image| (image.name.clone(), image.manifest))

@@ -32,4 +32,4 @@ pub use receipt::{Outcome, Receipt, RollbackReceipt, StepTime};
 pub use seat::{
     Change, Laid, Seat, SeatFile, Setup, Started, lay, services, stop_services, survey,
 };
-pub use trial::{FailedTrial, Trial, Verdict};
+pub use trial::{Endpoint, FailedTrial, Trial, Verdict};

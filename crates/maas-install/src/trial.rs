@@ -59,6 +59,15 @@ pub enum Verdict {
     },
 }
 
+/// Whether the gateway answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Endpoint {
+    /// It does.
+    Answers,
+    /// It does not.
+    Silent,
+}
+
 /// An engine that was started so often within a trial is not going to stay: the first restart may be an
 /// accident of the change itself (memory that comes back late), the second is none.
 const RESTARTS: u32 = 2;
@@ -99,8 +108,8 @@ impl Trial {
     }
 
     /// Judges what the supervisor says, and whether the gateway answers.
-    pub fn judge(&self, table: Option<&EngineTable>, gateway_answers: bool) -> Verdict {
-        let starting = match self.open(table, gateway_answers) {
+    pub fn judge(&self, table: Option<&EngineTable>, gateway: Endpoint) -> Verdict {
+        let starting = match self.open(table, gateway) {
             Ok(starting) => starting,
             Err(reason) => return Verdict::Bad { reason },
         };
@@ -118,7 +127,7 @@ impl Trial {
     fn open(
         &self,
         table: Option<&EngineTable>,
-        gateway_answers: bool,
+        gateway: Endpoint,
     ) -> Result<Option<String>, String> {
         let Some(table) = table.filter(|table| table.generation == Some(self.to)) else {
             return Ok(Some("the supervisor has not taken it up".to_owned()));
@@ -141,7 +150,7 @@ impl Trial {
                 waits_for.get_or_insert_with(|| format!("`{model}` does not answer ({how})"));
             }
         }
-        if !gateway_answers {
+        if gateway == Endpoint::Silent {
             waits_for.get_or_insert_with(|| "the gateway does not answer".to_owned());
         }
         Ok(waits_for)

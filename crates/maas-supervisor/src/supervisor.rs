@@ -113,6 +113,7 @@ impl Supervisor {
     }
 
     /// Calls `turn` in every round of the loop, at least ten times a second: for a watchdog.
+    #[must_use]
     pub fn on_every_turn(mut self, turn: impl FnMut() + Send + 'static) -> Self {
         self.turn = Box::new(turn);
         self
@@ -337,7 +338,7 @@ impl Supervisor {
         let Some(act) = act else { return };
         match self.settings.back_end.clone() {
             BackEnd::Direct => self.carry_out_directly(id, act),
-            BackEnd::Units { launcher } => self.ask(id, act, launcher),
+            BackEnd::Units { launcher } => self.ask(id, &act, launcher),
         }
     }
 

@@ -11,6 +11,7 @@ use crate::{
     output::{self, Format},
 };
 
+#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
 fn failed(error: AuditError) -> CommandError {
     CommandError::new(error.exit(), error.to_string())
 }
@@ -72,20 +73,18 @@ fn check(args: &AuditVerifyArgs, layout: &Layout) -> CommandResult {
     for path in &args.checkpoints {
         checkpoints.push(checkpoint(path)?);
     }
-    let (database, key) = match (&args.database, &args.key, &args.origin) {
-        (database, Some(key), Some(origin)) => {
-            let origin = origin
-                .parse()
-                .map_err(|error| CommandError::usage(format!("--origin: {error}")))?;
-            let key = HostPublicKey::from_pem(origin, &fs_err::read_to_string(key)?)
-                .map_err(|error| CommandError::new(error.exit(), error.to_string()))?;
-            (database.clone().unwrap_or_else(|| layout.audit_db()), key)
-        }
-        _ => {
-            checkpoints.push(checkpoint(&layout.audit_checkpoint())?);
-            let key: HostKey = evidence::host_key(layout)?;
-            (layout.audit_db(), key.public().clone())
-        }
+    let (database, key) = if let (Some(key), Some(origin)) = (&args.key, &args.origin) {
+        let origin = origin
+            .parse()
+            .map_err(|error| CommandError::usage(format!("--origin: {error}")))?;
+        let key = HostPublicKey::from_pem(origin, &fs_err::read_to_string(key)?)
+            .map_err(|error| CommandError::new(error.exit(), error.to_string()))?;
+        let database = args.database.clone();
+        (database.unwrap_or_else(|| layout.audit_db()), key)
+    } else {
+        checkpoints.push(checkpoint(&layout.audit_checkpoint())?);
+        let key: HostKey = evidence::host_key(layout)?;
+        (layout.audit_db(), key.public().clone())
     };
     let verdict = verify(Source::Database(&database), &checkpoints, &[key]).map_err(failed)?;
     output::data(&format!("{verdict}\n"));

@@ -1,5 +1,7 @@
 //! `doctor`: everything that could be wrong, with what to type; what is as it should be is counted.
 
+use std::fmt::Write as _;
+
 use maas_host::{Finding, Level};
 use maas_store::{Generation, Lock};
 use maas_types::{Exit, GpuInventory, Layout};
@@ -43,7 +45,10 @@ pub(super) async fn run(args: &DoctorArgs, layout: &Layout, config: &Config) -> 
     };
     match args.json.format() {
         Format::Json => output::json(&diagnosis)?,
-        Format::Text => output::data(&text(&diagnosis, args.all)),
+        Format::Text => {
+            let shown = if args.all { Shown::All } else { Shown::Wrong };
+            output::data(&text(&diagnosis, shown));
+        }
     }
     Ok(exit(&diagnosis))
 }
@@ -57,7 +62,7 @@ fn exit(diagnosis: &Diagnosis) -> Exit {
     }
 }
 
-fn text(diagnosis: &Diagnosis, all: bool) -> String {
+fn text(diagnosis: &Diagnosis, shown: Shown) -> String {
     let mut text = String::new();
     let mut counts = [0_usize; 4];
     for finding in &diagnosis.findings {
@@ -68,36 +73,44 @@ fn text(diagnosis: &Diagnosis, all: bool) -> String {
             Level::Fail => ("FAIL", 3),
         };
         counts[count] += 1;
-        if finding.level == Level::Pass && !all {
-            continue;
-        }
-        text += &format!("{word:<5} {:<14} {}\n", finding.id, finding.text);
-        if let Some(reason) = &finding.accepted {
-            text += &format!("      because: {reason}\n");
-        }
-        if let Some(fix) = finding
-            .fix
-            .as_ref()
-            .filter(|_| finding.level != Level::Accepted)
-        {
-            text += &format!("      fix: {fix}\n");
+        if finding.level != Level::Pass || shown == Shown::All {
+            let _ = writeln!(text, "{word:<5} {:<14} {}", finding.id, finding.text);
+            text.push_str(&below(finding));
         }
     }
     for problem in &diagnosis.services {
-        text += &format!(
-            "WARN  {:<14} {}\n      fix: {}\n",
-            problem.id, problem.text, problem.action
+        let (id, words) = (problem.id, &problem.text);
+        let _ = writeln!(
+            text,
+            "WARN  {id:<14} {words}\n      fix: {}",
+            problem.action
         );
     }
     let [pass, accepted, warn, fail] = counts;
-    text += &format!(
-        "{pass} ok, {accepted} taken as they are, {} warnings, {fail} failures.{}\n",
-        warn + diagnosis.services.len(),
-        if all {
-            ""
-        } else {
-            "   All of them: doctor --all"
-        }
+    let warn = warn + diagnosis.services.len();
+    let _ = write!(
+        text,
+        "{pass} ok, {accepted} taken as they are, {warn} warnings, {fail} failures."
     );
+    text.push_str(match shown {
+        Shown::All => "\n",
+        Shown::Wrong => "   All of them: doctor --all\n",
+    });
     text
+}
+
+/// Why it is taken as it is, or what to do about it.
+fn below(finding: &Finding) -> String {
+    match (&finding.accepted, &finding.fix) {
+        (Some(reason), _) => format!("      because: {reason}\n"),
+        (None, Some(fix)) => format!("      fix: {fix}\n"),
+        (None, None) => String::new(),
+    }
+}
+
+/// What is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Shown {
+    All,
+    Wrong,
 }

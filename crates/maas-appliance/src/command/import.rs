@@ -141,7 +141,7 @@ fn arrived(
         bytes,
     };
     let host = key.public().origin().clone();
-    let arrival = arrival::record(host, &args.media, bundle, root, looked)?;
+    let arrival = arrival::record(host, &args.media, bundle, root, looked);
     evidence::write_arrival(
         &evidence::arrival_folder(layout, &bill.bundle),
         &arrival,

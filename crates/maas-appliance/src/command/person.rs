@@ -5,7 +5,7 @@ use maas_install::Person;
 /// What `/proc/self/loginuid` says of a process that nobody has logged in for (`-1`).
 const NOBODY: u32 = u32::MAX;
 
-/// The person of the login: the kernel keeps it across `sudo` and `su` where PAM sets it (pam_loginuid(8)).
+/// The person of the login: the kernel keeps it across `sudo` and `su` where PAM sets it (`pam_loginuid(8)`).
 /// Else who `sudo` says has called, else the user that this process is.
 #[expect(
     clippy::disallowed_methods,

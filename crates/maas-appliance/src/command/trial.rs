@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use maas_gateway::admin;
-use maas_install::{FailedTrial, Trial, Verdict};
+use maas_install::{Endpoint, FailedTrial, Trial, Verdict};
 use maas_store::{Lock, StoreError};
 use maas_types::{EngineTable, Exit, Layout};
 
@@ -35,7 +35,10 @@ pub(super) async fn run(layout: &Layout) -> CommandResult {
             Some(_) | None => return Ok(Exit::Done),
         }
         let table: Option<EngineTable> = published(&layout.engine_table())?;
-        let gateway = admin::Client::new(layout).status().await.is_ok();
+        let gateway = match admin::Client::new(layout).status().await {
+            Ok(_) => Endpoint::Answers,
+            Err(_) => Endpoint::Silent,
+        };
         let verdict = trial.judge(table.as_ref(), gateway);
         match &verdict {
             Verdict::Starting { waits_for } => notify::status(waits_for),

@@ -429,6 +429,7 @@ pub(crate) fn odd_engine(
     answer: &'static [u8],
 ) -> (EngineEntry, JoinSet<()>) {
     let id: EngineId = id.parse().unwrap();
+    fs_err::create_dir_all(house.layout.engine(&id)).unwrap();
     let socket = house.layout.engine_socket(&id);
     let listener = tokio::net::UnixListener::bind(&socket).unwrap();
     let mut serving = JoinSet::new();
@@ -449,6 +450,7 @@ pub(crate) fn dying_engine(
     id: &str,
 ) -> (EngineEntry, Arc<AtomicUsize>, JoinSet<()>) {
     let id: EngineId = id.parse().unwrap();
+    fs_err::create_dir_all(house.layout.engine(&id)).unwrap();
     let socket = house.layout.engine_socket(&id);
     let listener = tokio::net::UnixListener::bind(&socket).unwrap();
     let deaths = Arc::new(AtomicUsize::new(0));

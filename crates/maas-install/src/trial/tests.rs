@@ -46,7 +46,7 @@ fn table(generation: &str, engines: Vec<EngineEntry>) -> EngineTable {
 }
 
 fn judged(trial: &Trial, engines: Vec<EngineEntry>) -> Verdict {
-    trial.judge(Some(&table("2-1", engines)), true)
+    trial.judge(Some(&table("2-1", engines)), Endpoint::Answers)
 }
 
 #[test]
@@ -78,11 +78,11 @@ fn a_model_that_did_not_answer_before_need_not_now() {
 fn what_the_supervisor_says_of_another_generation_counts_for_nothing() {
     let old = table("1-1", vec![engine("tiny", EngineState::Failed, 9)]);
     assert!(matches!(
-        trial().judge(Some(&old), true),
+        trial().judge(Some(&old), Endpoint::Answers),
         Verdict::Starting { .. }
     ));
     assert!(matches!(
-        trial().judge(None, true),
+        trial().judge(None, Endpoint::Answers),
         Verdict::Starting { .. }
     ));
 }
@@ -92,16 +92,19 @@ fn a_gateway_that_does_not_answer_is_waited_for_and_then_bad() {
     let ready = table("2-1", vec![engine("tiny", EngineState::Ready, 0)]);
     let mut trial = trial();
     assert!(matches!(
-        trial.judge(Some(&ready), false),
+        trial.judge(Some(&ready), Endpoint::Silent),
         Verdict::Starting { .. }
     ));
     trial.waited = trial.start_seconds;
     assert!(matches!(
-        trial.judge(Some(&ready), false),
+        trial.judge(Some(&ready), Endpoint::Silent),
         Verdict::Bad { .. }
     ));
     // Time that was waited is no time against a release that answers.
-    assert_eq!(trial.judge(Some(&ready), true), Verdict::Serving);
+    assert_eq!(
+        trial.judge(Some(&ready), Endpoint::Answers),
+        Verdict::Serving
+    );
 }
 
 #[test]
@@ -109,11 +112,11 @@ fn after_its_time_it_is_kept() {
     let ready = table("2-1", vec![engine("tiny", EngineState::Ready, 0)]);
     let mut trial = trial();
     for _ in 0..60 {
-        let verdict = trial.judge(Some(&ready), true);
+        let verdict = trial.judge(Some(&ready), Endpoint::Answers);
         assert_eq!(verdict, Verdict::Serving);
         trial.count(&verdict, 10);
     }
-    assert_eq!(trial.judge(Some(&ready), true), Verdict::Kept);
+    assert_eq!(trial.judge(Some(&ready), Endpoint::Answers), Verdict::Kept);
 }
 
 proptest! {
@@ -122,8 +125,9 @@ proptest! {
     fn every_trial_ends(states in prop::collection::vec((0..EngineState::ALL.len(), 0..3_u32, any::<bool>()), 1..40)) {
         let mut trial = trial();
         for turn in 0..2_000 {
-            let (state, restarts, gateway) = states[turn % states.len()];
+            let (state, restarts, answers) = states[turn % states.len()];
             let table = table("2-1", vec![engine("tiny", EngineState::ALL[state], restarts)]);
+            let gateway = if answers { Endpoint::Answers } else { Endpoint::Silent };
             let verdict = trial.judge(Some(&table), gateway);
             if matches!(verdict, Verdict::Kept | Verdict::Bad { .. }) {
                 return Ok(());

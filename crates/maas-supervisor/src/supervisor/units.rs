@@ -33,7 +33,7 @@ impl Supervisor {
     }
 
     /// Has `act` done by the launcher: signals to another user's processes are not ours to send.
-    pub(super) fn ask(&mut self, id: &EngineId, act: Act, launcher: Utf8PathBuf) {
+    pub(super) fn ask(&mut self, id: &EngineId, act: &Act, launcher: Utf8PathBuf) {
         let id = id.clone();
         let verb = match act {
             Act::Terminate(_) => Verb::Stop,
