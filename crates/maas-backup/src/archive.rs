@@ -200,7 +200,7 @@ fn read_exact(tar: &mut impl Read, into: &mut [u8], name: &str) -> Result<(), Ba
     Ok(())
 }
 
-fn manifest_header(size: u64, seconds: u64) -> Header {
+pub(crate) fn manifest_header(size: u64, seconds: u64) -> Header {
     header(NAME, size, EntryType::Regular, 0o600, seconds)
 }
 

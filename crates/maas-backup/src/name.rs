@@ -154,9 +154,8 @@ mod tests {
         fn what_is_accepted_stays_below_its_folder(text in "\\PC{0,20}|[a./-]{0,12}") {
             if let Ok(name) = EntryName::new(text) {
                 let path = Utf8Path::new(name.within());
-                prop_assert!(path.components().all(|part| {
-                    matches!(part, camino::Utf8Component::Normal(_))
-                }));
+                let normal = |part| matches!(part, camino::Utf8Component::Normal(_));
+                prop_assert!(path.components().all(normal));
             }
         }
     }

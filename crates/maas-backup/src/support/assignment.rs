@@ -104,6 +104,9 @@ fn value(text: &str, name: usize, after: usize, end: usize) -> Option<std::ops::
     if start >= end {
         return None;
     }
+    if has_scheme(&text.as_bytes()[start..end]) {
+        return None;
+    }
     if let Some(range) = quoted(text, start, end) {
         return Some(range);
     }
@@ -119,6 +122,14 @@ fn value(text: &str, name: usize, after: usize, end: usize) -> Option<std::ops::
         }),
     };
     Some(start..stop.min(end))
+}
+
+/// `Bearer x`: looked for by its form, so that the public id of a key of ours stays.
+fn has_scheme(value: &[u8]) -> bool {
+    [&b"bearer "[..], b"basic "].iter().any(|scheme| {
+        let begin = value.get(..scheme.len());
+        begin.is_some_and(|begin| begin.eq_ignore_ascii_case(scheme))
+    })
 }
 
 /// What stands between quotes: `"…"`, `'…'`, `\"…\"`, or three of them and any number of lines. To the
@@ -156,13 +167,16 @@ fn random(line: &str, start: usize, spans: &mut Vec<Span>) {
     let mut at = 0;
     while at < line.len() {
         let end = run(line, at, is_part);
-        let text = &line[at..end];
-        let public = line[..at].ends_with("sha256:") || text.starts_with("sk-maas-");
-        if text.len() >= SHORTEST_RANDOM && !public && looks_random(text) {
+        if end - at >= SHORTEST_RANDOM && !is_public(line, at) && looks_random(&line[at..end]) {
             spans.push((start + at..start + end, SecretKind::Random));
         }
         at = end.max(at + 1);
     }
+}
+
+/// A digest that says so, and keys of ours, which are looked for by their form.
+fn is_public(line: &str, at: usize) -> bool {
+    line[..at].ends_with("sha256:") || line[at..].starts_with("sk-maas-")
 }
 
 /// Has digits and letters, and no more slashes, dashes and underscores than chance gives: a path or a
