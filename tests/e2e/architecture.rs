@@ -17,6 +17,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("maas-keys", &["maas-types"]),
     ("maas-simulator", &["maas-types"]),
     ("maas-store", &["maas-types", "maas-bundle"]),
+    ("maas-backup", &["maas-types", "maas-store"]),
     ("maas-install", &["maas-types", "maas-bundle", "maas-store"]),
     ("maas-supervisor", &["maas-types", "maas-store"]),
     ("maas-gateway", &["maas-types", "maas-keys", "maas-metrics"]),
@@ -41,7 +42,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("fake-nvml", &[]),
     (
         "maas-fuzz-targets",
-        &["maas-types", "maas-sbom", "maas-bundle"],
+        &["maas-types", "maas-sbom", "maas-bundle", "maas-backup"],
     ),
 ];
 

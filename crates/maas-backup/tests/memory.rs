@@ -11,10 +11,14 @@ use maas_backup::{
 
 /// In KiB, the most that this process had in memory.
 fn peak() -> u64 {
-    let status = fs_err::read_to_string("/proc/self/status").unwrap();
+    let status = fs_err::read_to_string("/proc/self/status").expect("Linux has it");
     let line = status.lines().find(|line| line.starts_with("VmHWM:"));
-    let digits: String = line.unwrap().chars().filter(char::is_ascii_digit).collect();
-    digits.parse().unwrap()
+    let digits: String = line
+        .expect("Linux has it")
+        .chars()
+        .filter(char::is_ascii_digit)
+        .collect();
+    digits.parse().expect("digits")
 }
 
 /// Counts what is read, and never gives more than a stick does at once.
@@ -54,7 +58,7 @@ fn two_hundred_megabytes_pass_through_little_memory() {
     let before = peak();
     let mut file = Vec::new();
     create(&what, &Seal::Recipients(&to), &mut file, &mut |bytes| {
-        bytes.fill(9)
+        bytes.fill(9);
     })
     .unwrap();
     let mut source = Counting(&file, 0);

@@ -154,7 +154,9 @@ fn every_single_bit_flip_is_refused() {
 #[test]
 fn chunks_swapped_repeated_dropped_or_added_are_refused() {
     let key = Identity::generate(&mut counter());
-    let plain: Vec<u8> = (0..4_u32 * 65_536).map(|n| (n >> 8) as u8).collect();
+    let plain: Vec<u8> = (0..4_u32 * 65_536)
+        .map(|n| (n >> 8).to_le_bytes()[0])
+        .collect();
     let file = sealed(&plain, &Seal::Recipients(&[key.recipient()]));
     let chunks = file.len() - 4 * (65_536 + 16);
     let (header, chunks) = file.split_at(chunks);
@@ -204,7 +206,7 @@ fn a_source_that_fails_is_not_taken_for_damage() {
         }
     }
     let key = Identity::generate(&mut counter());
-    let file = sealed(&[0; 100_000], &Seal::Recipients(&[key.recipient()]));
+    let file = sealed(&vec![0; 100_000], &Seal::Recipients(&[key.recipient()]));
     for length in [10, 300, 70_000] {
         let source = file[..length].chain(Failing);
         let read = open(source, &Open::Identity(&key)).and_then(|mut reader| {

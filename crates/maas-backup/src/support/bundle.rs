@@ -168,8 +168,8 @@ impl Bundle {
 
 fn one(entry: &SupportEntry, secrets: &Secrets) -> (Line, String) {
     let (bytes, left_out) = match &entry.content {
-        Content::Bytes(bytes) => tail_of(bytes),
-        Content::File(path) => match tail(path) {
+        Content::Bytes(bytes) => tail_of(bytes, LONGEST),
+        Content::File(path) => match tail(path, LONGEST) {
             Ok(tail) => tail,
             Err(error) => (format!("not read: {error}\n").into_bytes(), 0),
         },
@@ -186,18 +186,18 @@ fn one(entry: &SupportEntry, secrets: &Secrets) -> (Line, String) {
     (line, redacted.text)
 }
 
-fn tail_of(bytes: &[u8]) -> (Vec<u8>, u64) {
-    let longest = usize::try_from(LONGEST).unwrap_or(usize::MAX);
+fn tail_of(bytes: &[u8], longest: u64) -> (Vec<u8>, u64) {
+    let longest = usize::try_from(longest).unwrap_or(usize::MAX);
     let from = bytes.len().saturating_sub(longest);
     from_whole_line(bytes[from..].to_vec(), from as u64)
 }
 
-fn tail(path: &Utf8Path) -> std::io::Result<(Vec<u8>, u64)> {
+fn tail(path: &Utf8Path, longest: u64) -> std::io::Result<(Vec<u8>, u64)> {
     let mut file = fs_err::File::open(path)?;
-    let from = file.metadata()?.len().saturating_sub(LONGEST);
+    let from = file.metadata()?.len().saturating_sub(longest);
     file.seek(SeekFrom::Start(from))?;
     let mut bytes = Vec::new();
-    file.take(LONGEST).read_to_end(&mut bytes)?;
+    file.take(longest).read_to_end(&mut bytes)?;
     Ok(from_whole_line(bytes, from))
 }
 
@@ -209,4 +209,25 @@ fn from_whole_line(mut bytes: Vec<u8>, left_out: u64) -> (Vec<u8>, u64) {
     let end = memchr::memchr(b'\n', &bytes).map_or(bytes.len(), |at| at + 1);
     bytes.drain(..end);
     (bytes, left_out + end as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_long_log_the_end_is_taken_from_a_whole_line_on() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = Utf8Path::from_path(folder.path()).unwrap().join("log");
+        let log = b"one\ntwo\nthree\n";
+        fs_err::write(&path, log).unwrap();
+        for longest in 0..20 {
+            let (text, left_out) = tail_of(log, longest);
+            assert_eq!(tail(&path, longest).unwrap(), (text.clone(), left_out));
+            assert_eq!(text.len() as u64 + left_out, log.len() as u64);
+            assert!(log.ends_with(&text));
+            let before = usize::try_from(left_out).unwrap().checked_sub(1);
+            assert!(before.is_none_or(|at| log[at] == b'\n'), "{longest}");
+        }
+    }
 }

@@ -6,7 +6,7 @@ use super::site::{Site, name, now, random};
 use crate::{
     BackupError,
     age::{Open, Seal},
-    support::{Bundle, Content, Email, Envelope, Kind, SecretKind, Secrets, SupportEntry},
+    support::{Bundle, Content, Envelope, Kind, SecretKind, Secrets, SupportEntry},
 };
 
 fn entry(text: &str, content: Content, kind: Kind) -> SupportEntry {
@@ -95,28 +95,4 @@ fn a_name_twice_is_refused() {
     let report = || entry("support/a", Content::Bytes(Vec::new()), Kind::Report);
     let error = Bundle::prepare(&[report(), report()], &Secrets::default()).unwrap_err();
     assert!(matches!(error, BackupError::Items { .. }));
-}
-
-#[test]
-fn of_a_long_log_the_end_is_taken_from_a_whole_line_on() {
-    let site = Site::empty();
-    let line = format!("password={}\n", "x".repeat(90));
-    let log = line.repeat((17 << 20) / line.len());
-    site.write("log", log.as_bytes());
-    let secrets = Secrets::new(["x".repeat(90)], Email::Keep).unwrap();
-    let of = |content| {
-        let bundle =
-            Bundle::prepare(&[entry("support/log", content, Kind::Log)], &secrets).unwrap();
-        let line = bundle.preview().next().unwrap().clone();
-        let text = bundle.text(&line.name).unwrap().to_owned();
-        (line, text)
-    };
-    let (line, text) = of(Content::File(site.path("log")));
-    assert!(line.left_out > 0);
-    assert!(
-        text.lines().all(|line| line == "password=[secret]"),
-        "{:?}",
-        text.lines().next()
-    );
-    assert_eq!(of(Content::Bytes(log.into_bytes())), (line, text));
 }

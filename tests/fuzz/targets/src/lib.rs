@@ -12,10 +12,12 @@
 //! | [`medium`] | volumes with damage |
 //! | [`model`] | headers of weights, settings |
 //! | [`image`] | archives of container images |
+//! | [`backup`] | sealed backups, and archives sealed by somebody hostile |
 //! | [`text`] | keys, recipes, manifests, fingerprints |
 //! | [`sbom`] | bills of materials, layers, model cards |
 
 pub mod archive;
+pub mod backup;
 pub mod bill;
 pub mod image;
 pub mod json;
@@ -33,7 +35,8 @@ use maas_bundle::sample::Sample;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 19] = [
+pub const TARGETS: [Target; 20] = [
+    ("backup_file", backup::backup_file),
     ("bill", bill::bill),
     ("bill_edits", bill::bill_edits),
     ("bundle_metadata", metadata::bundle_metadata),
