@@ -20,6 +20,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("maas-keys", &["maas-types"]),
     ("maas-simulator", &["maas-types"]),
     ("maas-store", &["maas-types", "maas-bundle"]),
+    ("maas-backup", &["maas-types", "maas-store"]),
     (
         "maas-install",
         &[
@@ -56,7 +57,13 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("fake-nvml", &[]),
     (
         "maas-fuzz-targets",
-        &["maas-types", "maas-sbom", "maas-bundle", "maas-image"],
+        &[
+            "maas-types",
+            "maas-sbom",
+            "maas-bundle",
+            "maas-image",
+            "maas-backup",
+        ],
     ),
 ];
 

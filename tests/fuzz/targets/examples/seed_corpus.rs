@@ -37,6 +37,9 @@ fn main() {
     images(&corpus);
     texts(&corpus, &sample);
     boms(&corpus);
+    for (name, bytes) in maas_fuzz_targets::backup::seeds() {
+        corpus.add("backup_file", name, bytes);
+    }
 }
 
 fn metadata(corpus: &Corpus, sample: &Sample) {

@@ -13,10 +13,12 @@
 //! | [`model`] | headers of weights, settings |
 //! | [`image`] | archives of container images |
 //! | [`layer`] | layers of an image that is unpacked |
+//! | [`backup`] | sealed backups, and archives sealed by somebody hostile |
 //! | [`text`] | keys, recipes, manifests, fingerprints |
 //! | [`sbom`] | bills of materials, layers, model cards |
 
 pub mod archive;
+pub mod backup;
 pub mod bill;
 pub mod image;
 pub mod json;
@@ -36,6 +38,7 @@ pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
 pub const TARGETS: [Target; 20] = [
+    ("backup_file", backup::backup_file),
     ("bill", bill::bill),
     ("bill_edits", bill::bill_edits),
     ("bundle_metadata", metadata::bundle_metadata),
