@@ -6,6 +6,7 @@ mod reader;
 mod sink;
 mod source;
 
+pub(crate) use self::reader::{Cache, FileReader};
 pub use self::{medium::MediaFolder, sink::SinkFolder, source::SourceFolder};
 
 #[cfg(test)]

@@ -8,6 +8,7 @@
 //! ```
 
 mod assemble;
+mod mend;
 mod record;
 mod switch;
 
@@ -17,6 +18,7 @@ use maas_types::{
 };
 
 pub use self::switch::RolledBack;
+pub(crate) use self::{record::ids, switch::before_id};
 use crate::StoreError;
 
 /// An installed bundle. Only this crate makes one, from a folder that was assembled from a verified
@@ -102,7 +104,7 @@ impl Generation {
     /// newer version's) stands in the way of no other.
     pub fn list(layout: &Layout) -> Result<Listed, StoreError> {
         let mut listed = Listed::default();
-        for id in record::ids(layout)? {
+        for id in ids(layout)? {
             match Self::open(layout, &id) {
                 Ok(generation) => listed.whole.push(generation),
                 Err(error) => listed.damaged.push((id, error)),
@@ -149,6 +151,12 @@ impl Generation {
     /// The `maas-appliance` binary that this release runs.
     pub fn binary(&self) -> Utf8PathBuf {
         self.folder.join("bin/maas-appliance")
+    }
+
+    /// Every hard link in its folder, and the blob behind it.
+    pub(crate) fn links(&self) -> impl Iterator<Item = (Utf8PathBuf, Digest)> {
+        let links = assemble::links(&self.record.bill).into_iter();
+        links.map(|(path, blob)| (self.folder.join(path), blob))
     }
 
     /// Compares names and lengths of everything in it with the bill of lading; reads no content.

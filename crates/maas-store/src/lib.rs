@@ -9,10 +9,14 @@ pub mod atomic;
 mod disk;
 mod error;
 mod folder;
+pub mod gc;
 mod generation;
 mod lock;
 pub mod power_cut;
+pub mod scrub;
 mod store;
+#[cfg(test)]
+mod testing;
 mod trust_db;
 
 pub use disk::{Disk, DiskError, Effect};

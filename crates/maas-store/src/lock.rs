@@ -40,8 +40,7 @@ impl fmt::Display for Holder {
 /// The lock, held. The kernel releases it when the process ends, however it ends.
 #[derive(Debug)]
 pub struct Lock {
-    file: OwnedFd,
-    path: Utf8PathBuf,
+    held: Held,
     layout: Layout,
     disk: Disk,
 }
@@ -56,7 +55,39 @@ impl Lock {
     /// through that disk.
     pub fn acquire_on(disk: Disk, layout: &Layout, holder: &Holder) -> Result<Self, StoreError> {
         disk.make_folder(&layout.state())?;
-        let path = layout.lock();
+        Ok(Self {
+            held: Held::acquire(layout.lock(), holder)?,
+            layout: layout.clone(),
+            disk,
+        })
+    }
+
+    /// Where the lock lies.
+    pub fn path(&self) -> &Utf8Path {
+        &self.held.path
+    }
+
+    /// The appliance that is locked.
+    pub fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    /// The disk that everything under this lock is written through.
+    pub fn disk(&self) -> &Disk {
+        &self.disk
+    }
+}
+
+/// A file that one process at a time holds, with its name in it.
+#[derive(Debug)]
+pub(crate) struct Held {
+    file: OwnedFd,
+    path: Utf8PathBuf,
+}
+
+impl Held {
+    /// Takes the file, or says who has it. Its folder must be there.
+    pub(crate) fn acquire(path: Utf8PathBuf, holder: &Holder) -> Result<Self, StoreError> {
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let file = rustix::fs::open(path.as_str(), flags, Mode::from_raw_mode(0o644))
             .map_err(|errno| failed("open", &path, errno))?;
@@ -68,29 +99,9 @@ impl Lock {
             }
             Err(errno) => return Err(failed("lock", &path, errno)),
         }
-        let lock = Self {
-            file,
-            path,
-            layout: layout.clone(),
-            disk,
-        };
-        lock.sign(holder)?;
-        Ok(lock)
-    }
-
-    /// Where the lock lies.
-    pub fn path(&self) -> &Utf8Path {
-        &self.path
-    }
-
-    /// The appliance that is locked.
-    pub fn layout(&self) -> &Layout {
-        &self.layout
-    }
-
-    /// The disk that everything under this lock is written through.
-    pub fn disk(&self) -> &Disk {
-        &self.disk
+        let held = Self { file, path };
+        held.sign(holder)?;
+        Ok(held)
     }
 
     fn sign(&self, holder: &Holder) -> Result<(), StoreError> {
@@ -107,7 +118,7 @@ impl Lock {
     }
 }
 
-impl Drop for Lock {
+impl Drop for Held {
     fn drop(&mut self) {
         // So that nobody reads a stale name in the moment before the next holder signs. If it
         // fails, a stale name is all the harm.

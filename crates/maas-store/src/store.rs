@@ -1,9 +1,14 @@
 //! Blobs by digest: `store/sha256/ab/<64 hex digits>`, read-only, each verified on its way in.
 
 mod ingest;
+mod quarantine;
 mod staging;
+mod wanted;
 
-use std::io::{self, Read as _};
+use std::{
+    collections::BTreeMap,
+    io::{self, Read as _},
+};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use fs_err::File;
@@ -11,13 +16,16 @@ use maas_types::{Blob, Digest, Layout};
 use rustix::fs::FileType;
 
 pub use self::ingest::{Ingested, Progress};
+pub(crate) use self::wanted::Wanted;
 use crate::{StoreError, TrustDb};
 
 /// The content store of one appliance.
 #[derive(Debug, Clone)]
 pub struct Store {
     blobs: Utf8PathBuf,
+    quarantine: Utf8PathBuf,
     staging: Utf8PathBuf,
+    wanted: Utf8PathBuf,
 }
 
 /// How much of a blob is here.
@@ -40,7 +48,9 @@ impl Store {
     pub fn new(layout: &Layout) -> Self {
         Self {
             blobs: layout.store().join("sha256"),
+            quarantine: layout.quarantine(),
             staging: layout.staging(),
+            wanted: layout.wanted(),
         }
     }
 
@@ -48,6 +58,24 @@ impl Store {
     pub fn path(&self, digest: &Digest) -> Utf8PathBuf {
         let hex = digest.hex();
         self.blobs.join(&hex[..2]).join(hex)
+    }
+
+    /// Every file in the store that has the name of a blob, and its length in bytes. A name that is none is
+    /// passed over.
+    pub(crate) fn files(&self) -> Result<BTreeMap<Digest, u64>, StoreError> {
+        let mut files = BTreeMap::new();
+        for folder in entries(&self.blobs)? {
+            if !folder.is_dir() || folder.is_symlink() {
+                continue;
+            }
+            for path in entries(&folder)? {
+                let digest = path.file_name().map(Digest::from_hex);
+                if let (Some(Ok(digest)), Some(length)) = (digest, file_length(&path)) {
+                    files.insert(digest, length);
+                }
+            }
+        }
+        Ok(files)
     }
 
     /// The first `limit` bytes of a blob that is here, or all of a shorter one.
@@ -110,4 +138,30 @@ pub(crate) fn file_length(path: &Utf8Path) -> Option<u64> {
     let status = rustix::fs::lstat(path.as_str()).ok()?;
     (FileType::from_raw_mode(status.st_mode) == FileType::RegularFile)
         .then(|| u64::try_from(status.st_size).unwrap_or(0))
+}
+
+/// Which file lies under a name: its device and number; `None` for anything but a regular file.
+pub(crate) fn inode(path: &Utf8Path) -> Option<(u64, u64)> {
+    let status = rustix::fs::lstat(path.as_str()).ok()?;
+    (FileType::from_raw_mode(status.st_mode) == FileType::RegularFile)
+        .then_some((status.st_dev, status.st_ino))
+}
+
+/// What a folder holds, by name; nothing, where there is no such folder.
+pub(crate) fn entries(folder: &Utf8Path) -> Result<Vec<Utf8PathBuf>, StoreError> {
+    let read = || -> io::Result<Vec<Utf8PathBuf>> {
+        let entries = folder.read_dir_utf8()?;
+        let mut paths: Vec<_> = entries
+            .map(|entry| Ok(entry?.into_path()))
+            .collect::<io::Result<_>>()?;
+        paths.sort();
+        Ok(paths)
+    };
+    match read() {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        other => other.map_err(|source| StoreError::Read {
+            path: folder.to_owned(),
+            source,
+        }),
+    }
 }

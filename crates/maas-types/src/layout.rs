@@ -131,6 +131,21 @@ impl Layout {
         self.state().join("lock")
     }
 
+    /// The blobs of an install that has begun and has no generation yet.
+    pub fn wanted(&self) -> Utf8PathBuf {
+        self.state().join("wanted.json")
+    }
+
+    /// How far reading the store over again has come, and what it found.
+    pub fn scrub(&self) -> Utf8PathBuf {
+        self.state().join("scrub")
+    }
+
+    /// Blobs that were found to be damaged, moved aside so that the next install reads them again.
+    pub fn quarantine(&self) -> Utf8PathBuf {
+        self.state().join("quarantine")
+    }
+
     /// Engine logs: a folder for each.
     pub fn engine_logs(&self) -> Utf8PathBuf {
         self.state().join("engines/log")

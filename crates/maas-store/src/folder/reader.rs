@@ -34,13 +34,13 @@ const BOUNCE: usize = 1 << 20;
 
 /// Whether what is cached of a file may be given for what lies on the medium.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Cache {
+pub(crate) enum Cache {
     Use,
     Avoid,
 }
 
 /// An open file of a volume.
-pub(super) struct FileReader {
+pub(crate) struct FileReader {
     file: OwnedFd,
     at: u64,
     /// Up to where the kernel was asked to read ahead.
@@ -51,7 +51,7 @@ pub(super) struct FileReader {
 }
 
 impl FileReader {
-    pub(super) fn new(file: OwnedFd, cache: Cache) -> Self {
+    pub(crate) fn new(file: OwnedFd, cache: Cache) -> Self {
         let direct = match cache {
             Cache::Use => None,
             Cache::Avoid => {

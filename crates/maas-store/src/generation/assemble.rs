@@ -9,7 +9,7 @@ use maas_bundle::{Bundle, Verified};
 use maas_types::{BillOfLading, Digest, GenerationId, GenerationRecord, Image};
 use serde_json::json;
 
-use super::{Generation, record};
+use super::{Generation, mend, record};
 use crate::{
     InstalledRow, Lock, Store, StoreError, TrustDb, atomic,
     disk::{Disk, parent_of},
@@ -24,6 +24,7 @@ impl Generation {
         bundle: &Verified<Bundle>,
         now: Timestamp,
     ) -> Result<Self, StoreError> {
+        mend::all(lock, db)?;
         let generation = match Self::of_bill(lock, bundle.bill_digest())? {
             Some(generation) => generation,
             None => build(lock, db, bundle, now)?,
@@ -37,6 +38,7 @@ impl Generation {
                 installed: generation.record().installed,
             },
         )?;
+        Store::new(lock.layout()).forget_wanted(lock.disk())?;
         Ok(generation)
     }
 
@@ -151,7 +153,7 @@ impl Assembly<'_> {
 }
 
 /// Every hard link of a generation: its name in the folder, and the blob behind it.
-fn links(bill: &BillOfLading) -> Vec<(Utf8PathBuf, Digest)> {
+pub(super) fn links(bill: &BillOfLading) -> Vec<(Utf8PathBuf, Digest)> {
     let models = bill.models.iter().flat_map(|model| {
         let folder = Utf8Path::new("models").join(model.manifest.name.as_str());
         model

@@ -46,7 +46,7 @@ pub(super) fn read(layout: &Layout, id: &GenerationId) -> Result<GenerationRecor
 
 /// The names of all complete generations, by epoch and serial. Names that are not generations, such
 /// as one that was being assembled when the power went, are passed over.
-pub(super) fn ids(layout: &Layout) -> Result<Vec<GenerationId>, StoreError> {
+pub(crate) fn ids(layout: &Layout) -> Result<Vec<GenerationId>, StoreError> {
     let folder = layout.generations();
     let read = |source| StoreError::Read {
         path: folder.clone(),

@@ -40,19 +40,8 @@ impl Generation {
 
     /// What serves, and the generation that served before it and is still here: where a rollback goes.
     pub fn before(layout: &Layout, db: &TrustDb) -> Result<(GenerationId, Self), StoreError> {
-        let from = current_id(layout)?.ok_or_else(|| StoreError::NoCurrent {
-            path: layout.current(),
-        })?;
-        let mut served = db.served()?;
-        // What was noted and never came to serve, or was left by a rollback that was cut off.
-        let last = served.iter().rposition(|id| *id == from);
-        served.truncate(last.unwrap_or(served.len()));
-        let target = served
-            .iter()
-            .rev()
-            .find(|id| **id != from && layout.generation(id).is_dir())
-            .ok_or(StoreError::NothingBefore { current: from })?;
-        Ok((from, Self::open(layout, target)?))
+        let (from, target) = before_id(layout, db)?;
+        Ok((from, Self::open(layout, &target)?))
     }
 
     fn flip(&self, lock: &Lock) -> Result<(), StoreError> {
@@ -60,6 +49,26 @@ impl Generation {
         let link = lock.layout().current();
         Ok(atomic::flip_link_on(lock.disk(), &link, &target)?)
     }
+}
+
+/// The names of what [`Generation::before`] answers, whatever is in their folders.
+pub(crate) fn before_id(
+    layout: &Layout,
+    db: &TrustDb,
+) -> Result<(GenerationId, GenerationId), StoreError> {
+    let from = current_id(layout)?.ok_or_else(|| StoreError::NoCurrent {
+        path: layout.current(),
+    })?;
+    let mut served = db.served()?;
+    // What was noted and never came to serve, or was left by a rollback that was cut off.
+    let last = served.iter().rposition(|id| *id == from);
+    served.truncate(last.unwrap_or(served.len()));
+    let target = served
+        .iter()
+        .rev()
+        .find(|id| **id != from && layout.generation(id).is_dir())
+        .ok_or(StoreError::NothingBefore { current: from })?;
+    Ok((from, *target))
 }
 
 /// The name that `current` says; `None` when there is no such link.

@@ -105,6 +105,24 @@ impl TrustDb {
         })
     }
 
+    /// These blobs no longer count as verified: what lies under their names is hashed before it does again.
+    pub(crate) fn forget_blobs(
+        &self,
+        lock: &Lock,
+        blobs: impl IntoIterator<Item = Digest>,
+    ) -> Result<(), StoreError> {
+        self.commit(lock.disk(), "forgotten blobs", |transaction| {
+            let failed = self.failed("forget blobs");
+            let mut statement = transaction
+                .prepare("DELETE FROM stored_blob WHERE digest = ?1")
+                .map_err(&failed)?;
+            for blob in blobs {
+                statement.execute([blob.as_bytes()]).map_err(&failed)?;
+            }
+            Ok(())
+        })
+    }
+
     /// The length with which a blob was verified into the store; `None` when it never was.
     pub(crate) fn stored_size(&self, blob: &Digest) -> Result<Option<u64>, StoreError> {
         let size: Option<i64> = self

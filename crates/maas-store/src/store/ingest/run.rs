@@ -40,6 +40,10 @@ impl Run<'_> {
         self.clear_staging(blobs)?;
         let blobs: Vec<_> = blobs.iter().collect();
         let plan = Plan::of(self.store, self.lock, self.db, &blobs)?;
+        if !plan.open.is_empty() || !plan.unnoted.is_empty() {
+            let needed = blobs.iter().map(|located| located.blob.digest);
+            self.store.note_wanted(self.lock.disk(), needed)?;
+        }
         let to_read = plan.lanes(self.media);
         let to_read = to_read.iter().flatten().map(|item| item.object.size);
         progress(Progress::Planned {
