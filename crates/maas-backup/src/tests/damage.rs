@@ -40,13 +40,12 @@ fn no_damaged_file_is_restored_and_nothing_is_written() {
         assert!(left.is_empty(), "{what}: {left:?}");
     };
     for byte in 0..file.len() {
-        for bit in [byte % 8, (byte + 3) % 8] {
-            let mut bad = file.clone();
-            bad[byte] ^= 1 << bit;
-            refused(&bad, &format!("bit {bit} of byte {byte}"));
-        }
+        // Every bit is tried in the envelope's own tests, where a try costs less.
+        let mut bad = file.clone();
+        bad[byte] ^= 1 << (byte % 8);
+        refused(&bad, &format!("byte {byte}"));
     }
-    for length in 0..file.len() {
+    for length in (0..file.len()).step_by(5).chain([file.len() - 1]) {
         refused(&file[..length], &format!("cut to {length}"));
     }
     refused(&[&file[..], b"\0"].concat(), "a byte more");
@@ -73,20 +72,21 @@ fn an_archive_that_is_not_its_manifest_is_refused() {
     let (site, file) = small();
     let target = Site::empty();
     let tar = plain(&site, &file);
-    for at in 0..tar.len() {
+    let manifest = 512..512 + manifest_size(&tar);
+    // Of the zeros, which are most of it, some.
+    let tried = (0..tar.len()).filter(|at| tar[*at] != 0 || at % 37 == 0);
+    for at in tried {
         let mut tar = tar.clone();
         tar[at] ^= 1;
         let bad = forged(&site, &zstd::encode_all(&tar[..], 1).unwrap());
-        // A digit of a number is another number; every name, mode, time and size is compared.
-        let restored = target.restore(&site, &bad);
-        let made = restored.err().map(|error| error.to_string());
-        let free = tar.windows(2).any(|_| made.is_none());
-        assert!(
-            !free || only_text_changed(&tar),
-            "byte {at} may be anything"
-        );
-        if made.is_none() {
-            fs_err::remove_file(target.path("config/appliance.toml")).unwrap();
+        match target.restore(&site, &bad) {
+            Err(BackupError::Damaged(_) | BackupError::Foreign { .. }) => {}
+            Err(error) => panic!("byte {at}: {error}"),
+            // Another host, program, access or owner: that is another manifest, not a broken one.
+            Ok(_) => {
+                assert!(manifest.contains(&at), "byte {at} may be anything");
+                fs_err::remove_file(target.path("config/appliance.toml")).unwrap();
+            }
         }
     }
     for bad in [
@@ -116,13 +116,9 @@ fn an_archive_that_is_not_its_manifest_is_refused() {
     );
 }
 
-/// The manifest still parses and its texts for people, its access or its owner are others: that is
-/// another manifest, not a broken one.
-fn only_text_changed(tar: &[u8]) -> bool {
-    let size = tar::Header::from_byte_slice(&tar[..512])
-        .entry_size()
-        .unwrap();
-    crate::Manifest::parse(&tar[512..512 + usize::try_from(size).unwrap()]).is_ok()
+fn manifest_size(tar: &[u8]) -> usize {
+    let header = tar::Header::from_byte_slice(&tar[..512]);
+    usize::try_from(header.entry_size().unwrap()).unwrap()
 }
 
 #[test]

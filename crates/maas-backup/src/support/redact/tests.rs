@@ -129,6 +129,7 @@ fn known_secrets_that_overlap_or_stand_in_marks_go() {
             "{text}"
         );
     }
+    assert_eq!(redact("abcabcabcabcabc", &secrets).text, "[known]");
     Secrets::new(["short".to_owned()], Email::Keep).unwrap_err();
 }
 
