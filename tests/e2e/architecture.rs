@@ -48,6 +48,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "maas-store",
             "maas-image",
             "maas-audit",
+            "maas-backup",
             "maas-host",
             "maas-install",
             "maas-supervisor",

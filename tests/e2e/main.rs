@@ -4,6 +4,7 @@
 
 mod architecture;
 mod arrival;
+mod backup;
 mod delivery;
 mod golden;
 mod gpus;

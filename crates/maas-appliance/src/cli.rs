@@ -1,6 +1,7 @@
 //! The command line: `DESIGN.md`'s verbs, as far as they exist.
 
 mod arrival;
+mod backup;
 mod bundle;
 mod evidence;
 mod people;
@@ -13,6 +14,7 @@ use camino::Utf8PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 pub(crate) use arrival::{ApproveArgs, ImportArgs};
+pub(crate) use backup::{BackupCommand, RestoreArgs};
 pub(crate) use bundle::{
     BuildArgs, BundleCommand, CopyArgs, FetchCommand, FetchImageArgs, FetchModelArgs, VerifyArgs,
     WireArgs,
@@ -116,6 +118,9 @@ pub(crate) enum Command {
     Keys(KeysCommand),
     /// Say who used what
     Usage(UsageArgs),
+    /// Seal configuration, state and keys in one file, verify it, put it back
+    #[command(subcommand)]
+    Backup(BackupCommand),
     /// Show, verify and export what was done on this host
     #[command(subcommand)]
     Audit(AuditCommand),

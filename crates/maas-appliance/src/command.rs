@@ -2,6 +2,7 @@
 
 mod arrival;
 mod audit;
+mod backup;
 mod bundle;
 mod configuration;
 mod doctor;
@@ -76,6 +77,7 @@ pub(crate) fn run(cli: Cli) -> CommandResult {
         Command::Team(command) => waiting(team::run(command, &layout)),
         Command::Keys(command) => waiting(keys::run(command, &layout)),
         Command::Usage(args) => waiting(usage::run(args, &layout)),
+        Command::Backup(command) => backup::run(&command, &layout),
         Command::Audit(command) => audit::run(&command, &layout),
         Command::Completion { shell } => {
             output::data(&host_setup::completion(shell));

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 pub(crate) use self::command::run as run_command;
 pub use self::{
     files::SeatFile,
-    services::{Started, services, stop_services},
+    services::{Started, services, stop_services, stop_services_if_any},
 };
 use crate::InstallError;
 

@@ -48,7 +48,8 @@ pub(super) fn look(
     found
 }
 
-fn nearest(path: &Utf8Path) -> &Utf8Path {
+/// The folder itself, or the nearest one above it that is there.
+pub(super) fn nearest(path: &Utf8Path) -> &Utf8Path {
     path.ancestors()
         .find(|folder| folder.is_dir())
         .unwrap_or(Utf8Path::new("/"))

@@ -90,6 +90,11 @@ impl SeatFile {
     }
 }
 
+/// Whether the units lie on this host.
+pub(super) fn laid_out() -> bool {
+    Utf8Path::new(UNITS).join("maas.target").is_file()
+}
+
 /// The folder of an absolute path.
 pub(super) fn folder(path: &Utf8Path) -> &Utf8Path {
     path.parent().unwrap_or(Utf8Path::new("/"))

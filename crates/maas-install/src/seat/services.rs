@@ -96,6 +96,15 @@ pub fn stop_services() -> Result<(), InstallError> {
     run("systemctl", &words).map(drop)
 }
 
+/// Stops them where they were laid out; answers whether they were.
+pub fn stop_services_if_any(layout: &Layout) -> Result<bool, InstallError> {
+    let here = super::Seat::of(layout) == super::Seat::Host && super::files::laid_out();
+    if here {
+        stop_services()?;
+    }
+    Ok(here)
+}
+
 /// Gives the gateway what root has made for it: its folder with the pepper, and the server's key to read.
 /// A file that a restore has left with root is given back too.
 pub(super) fn give_to_their_users(layout: &Layout) -> Result<(), InstallError> {
