@@ -37,7 +37,7 @@ use maas_bundle::sample::Sample;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 20] = [
+pub const TARGETS: [Target; 21] = [
     ("backup_file", backup::backup_file),
     ("bill", bill::bill),
     ("bill_edits", bill::bill_edits),
