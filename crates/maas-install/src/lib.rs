@@ -30,6 +30,7 @@ pub use plan::{Needs, Plan, Step};
 pub use preflight::preflight;
 pub use receipt::{Outcome, Receipt, RollbackReceipt, StepTime};
 pub use seat::{
-    Change, Laid, Seat, SeatFile, Setup, Started, lay, services, stop_services, survey,
+    Change, Data, Farewell, Laid, Left, Seat, SeatFile, Setup, Started, lay, leave, services,
+    stop_services, survey,
 };
 pub use trial::{FailedTrial, Trial, Verdict};
