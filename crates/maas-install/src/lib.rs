@@ -30,7 +30,7 @@ pub use plan::{Needs, Plan, Step};
 pub use preflight::preflight;
 pub use receipt::{Outcome, Receipt, RollbackReceipt, StepTime};
 pub use seat::{
-    Change, Laid, Seat, SeatFile, Setup, Started, lay, services, stop_services,
-    stop_services_if_any, survey,
+    Change, Data, Farewell, Laid, Left, Seat, SeatFile, Setup, Started, lay, leave, services,
+    stop_services, stop_services_if_any, survey,
 };
 pub use trial::{Endpoint, FailedTrial, Trial, Verdict};

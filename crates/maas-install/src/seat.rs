@@ -7,6 +7,7 @@
 
 mod command;
 mod files;
+mod remove;
 mod services;
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -17,6 +18,7 @@ use serde::{Deserialize, Serialize};
 pub(crate) use self::command::run as run_command;
 pub use self::{
     files::SeatFile,
+    remove::{Data, Farewell, Left, leave},
     services::{Started, services, stop_services, stop_services_if_any},
 };
 use crate::InstallError;

@@ -7,6 +7,7 @@
 
 mod collect;
 mod facts;
+mod imports;
 mod plan;
 
 use camino::Utf8PathBuf;
@@ -122,9 +123,8 @@ pub struct Plan {
     pub removals: Vec<Removal>,
     /// Bytes that are free then.
     pub bytes: u64,
-    /// Generations that stay and cannot be read: nobody knows what they need, so every blob and every image
-    /// stays too.
-    pub unreadable: Vec<GenerationId>,
+    /// What stays and cannot be read: nobody knows what it needs, so every blob and every image stays too.
+    pub unreadable: Vec<String>,
 }
 
 impl Plan {

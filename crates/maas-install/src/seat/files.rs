@@ -36,6 +36,8 @@ const UNIT_TEXTS: &[(&str, &str)] = &units![
     "maas-launcher@.service",
     "maas-gpu-agent.service",
     "maas-trial.service",
+    "maas-scrub.service",
+    "maas-scrub.timer",
     "maas-engine@.service",
     "maas-engine-rootfs@.service",
 ];

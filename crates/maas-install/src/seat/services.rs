@@ -13,7 +13,7 @@ use crate::InstallError;
 
 /// Present while services run that are older than their files: they are started anew after the next
 /// switch. In `/run`, because after a reboot all of them are new.
-const RESTART: &str = "/run/maas-appliance-restart";
+pub(super) const RESTART: &str = "/run/maas-appliance-restart";
 
 /// What may be started anew at any time: engines are none of them.
 const SERVICES: [&str; 3] = [
@@ -81,19 +81,36 @@ pub fn services() -> Result<Started, InstallError> {
     Ok(Started::Started)
 }
 
-/// Stops services, sockets and engines.
+/// All that may run, in the order in which it is stopped.
+const UNITS: [&str; 10] = [
+    "maas.target",
+    "maas-trial.service",
+    "maas-scrub.timer",
+    "maas-scrub.service",
+    "maas-gateway.socket",
+    "maas-gateway.service",
+    "maas-supervisor.service",
+    "maas-launcher.socket",
+    "maas-gpu-agent.service",
+    "maas-engines.slice",
+];
+
+/// Stops services, sockets and engines. Units that an older release does not have are passed over.
 pub fn stop_services() -> Result<(), InstallError> {
-    let words = [
-        "stop",
-        "maas.target",
-        "maas-gateway.socket",
-        "maas-gateway.service",
-        "maas-supervisor.service",
-        "maas-launcher.socket",
-        "maas-gpu-agent.service",
-        "maas-engines.slice",
-    ];
-    run("systemctl", &words).map(drop)
+    let mut words = vec!["stop", "--"];
+    for unit in UNITS {
+        let state = run(
+            "systemctl",
+            &["show", "--property=LoadState", "--value", "--", unit],
+        )?;
+        if state.trim() == "loaded" {
+            words.push(unit);
+        }
+    }
+    if words.len() > 2 {
+        run("systemctl", &words)?;
+    }
+    Ok(())
 }
 
 /// Stops them where they were laid out; answers whether they were.

@@ -9,6 +9,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use maas_types::{Digest, GenerationId, Layout};
 use rustix::fs::FileType;
 
+use super::imports::{Import, waiting};
 use crate::{
     Generation, Store, StoreError, TrustDb,
     generation::{before_id, ids},
@@ -25,6 +26,7 @@ pub struct Facts {
     pub(super) images: BTreeMap<Digest, u64>,
     pub(super) staged: BTreeMap<Digest, u64>,
     pub(super) wanted: Option<Wanted>,
+    pub(super) imports: Vec<Import>,
     pub(super) quarantined: BTreeMap<Digest, (Utf8PathBuf, u64)>,
     /// Hidden names of killed commands, in folders that only the holder of the lock writes.
     pub(super) leftovers: Vec<(Utf8PathBuf, u64)>,
@@ -69,6 +71,7 @@ impl Facts {
                 &|path| Ok(file_length(path).unwrap_or(0)),
             )?,
             wanted: store.wanted()?,
+            imports: waiting(layout, db)?,
             quarantined: quarantined(layout)?,
             leftovers: leftovers(layout)?,
         })
@@ -123,8 +126,16 @@ fn quarantined(layout: &Layout) -> Result<BTreeMap<Digest, (Utf8PathBuf, u64)>, 
 fn leftovers(layout: &Layout) -> Result<Vec<(Utf8PathBuf, u64)>, StoreError> {
     let mut found = Vec::new();
     let hidden = |path: &Utf8Path| path.file_name().is_some_and(|name| name.starts_with('.'));
-    for folder in [layout.generations(), layout.images(), layout.receipts()] {
-        found.extend(entries(&folder)?.into_iter().filter(|path| hidden(path)));
+    let folders = [
+        layout.generations(),
+        layout.images(),
+        layout.receipts(),
+        layout.arrivals(),
+    ];
+    for folder in folders {
+        let partial = |path: &Utf8Path| path.extension() == Some("partial");
+        let left = |path: &Utf8PathBuf| hidden(path) || partial(path);
+        found.extend(entries(&folder)?.into_iter().filter(left));
     }
     for path in entries(&layout.state())? {
         let name = path.file_name().unwrap_or_default();

@@ -68,7 +68,7 @@ struct Needed {
     wanted: BTreeSet<Digest>,
     /// Whether there is a note of an install that was given up.
     given_up: bool,
-    unreadable: Vec<GenerationId>,
+    unreadable: Vec<String>,
 }
 
 impl Needed {
@@ -91,7 +91,15 @@ impl Needed {
                     needed.blobs.extend(blobs);
                     needed.images.extend(images);
                 }
-                None => needed.unreadable.push(here.id),
+                None => needed.unreadable.push(format!("generation {}", here.id)),
+            }
+        }
+        for import in &facts.imports {
+            match &import.blobs {
+                Some(blobs) => needed.blobs.extend(blobs),
+                None => needed
+                    .unreadable
+                    .push(format!("the import `{}`", import.name)),
             }
         }
         if let Some(wanted) = &facts.wanted {

@@ -46,6 +46,8 @@ fn busy_host() -> Host {
         "generations/.new-5-1/models/x",
         "generations/.gone-0-1/y",
         "images/.new-abc/z",
+        "images/abc.partial/z",
+        "arrivals/.acme-2.partial/z",
         ".trust.json.99-0.new",
         ".restore-1/w",
     ] {
@@ -163,7 +165,7 @@ fn where_a_kept_generation_cannot_be_read_no_blob_goes() {
         "{}",
     );
     let plan = planned(&host, &Uses::default(), 0);
-    assert_eq!(plan.unreadable, [id("3-1")]);
+    assert_eq!(plan.unreadable, ["generation 3-1"]);
     let of_blobs = |r: &Removal| matches!(r, Removal::Blob { .. } | Removal::Image { .. });
     assert!(!plan.removals.iter().any(of_blobs), "{plan:?}");
     assert!(
@@ -195,6 +197,43 @@ fn an_install_under_way_keeps_its_blobs_until_it_is_given_up() {
     assert_eq!(plan.removals, []);
     let plan = Plan::new(&facts, &Uses::default(), 0, later(15 * 24));
     assert_eq!(plan.removals.len(), 3, "{plan:?}");
+}
+
+/// As `import` leaves it, as far as collection looks.
+fn import(host: &Host, name: &str, generation: &Generation) {
+    let bill = serde_json::to_string(&generation.record().bill).unwrap();
+    let targets = format!("{name}/MAAS/{name}/targets");
+    let file = format!("{}.bundle.json", generation.record().bill_digest.hex());
+    write(&host.layout.arrivals().join(targets).join(file), &bill);
+}
+
+#[test]
+fn a_release_that_was_imported_keeps_its_blobs_until_it_is_installed() {
+    let host = Host::new();
+    host.install("1-1", &["one"]);
+    host.blob("imported");
+    // Made on another host, so that this one has not installed it.
+    import(&host, "acme-9", &Host::new().install("9-1", &["imported"]));
+    assert_eq!(planned(&host, &Uses::default(), 0).removals, []);
+    write(
+        &host
+            .layout
+            .arrivals()
+            .join("acme-10/MAAS/acme-10/targets/x"),
+        "",
+    );
+    let plan = planned(&host, &Uses::default(), 0);
+    assert_eq!(plan.unreadable, ["the import `acme-10`"]);
+    assert_eq!(plan.removals, []);
+    fs_err::remove_dir_all(host.layout.arrivals().join("acme-10")).unwrap();
+    // Installed, and two others after it.
+    for name in ["9-1", "10-1", "11-1"] {
+        host.install(name, &[if name == "9-1" { "imported" } else { name }]);
+    }
+    let plan = planned(&host, &Uses::default(), 0);
+    let imported = digest_of(b"imported");
+    let is_it = |r: &Removal| matches!(r, Removal::Blob { digest, .. } if *digest == imported);
+    assert!(plan.removals.iter().any(is_it), "{plan:?}");
 }
 
 #[test]
