@@ -277,10 +277,10 @@ fn add(items: &mut Vec<Item>, path: &Utf8Path, name: &str) -> Result<(), Command
 }
 
 fn access(mode: u32) -> Access {
-    match mode & 0o077 {
-        0 => Access::Secret,
-        mode if mode & 0o007 == 0 => Access::Private,
-        _ => Access::Public,
+    match (mode & 0o070, mode & 0o007) {
+        (0, 0) => Access::Secret,
+        (_, 0) => Access::Private,
+        (_, _) => Access::Public,
     }
 }
 
