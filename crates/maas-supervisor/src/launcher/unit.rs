@@ -210,7 +210,9 @@ mod tests {
     fn refused(line: &[u8]) -> String {
         match answer(&Layout::new("/nowhere"), line, &|_| ()) {
             Reply::Failed { detail } => detail,
-            other => panic!("{other:?}"),
+            other @ (Reply::Started { .. } | Reply::Told | Reply::Left { .. }) => {
+                panic!("{other:?}")
+            }
         }
     }
 
