@@ -60,7 +60,8 @@ pub(super) fn nearest(path: &Utf8Path) -> &Utf8Path {
 const ENGINE_MEMORY: u64 = 4_000_000_000;
 
 fn wants(layout: &Layout, config: &Config, bill: Option<&BillOfLading>, seat: Seat) -> Wants {
-    let built = bill.map_or(jiff::Timestamp::UNIX_EPOCH, |bill| bill.created);
+    // Without a release there is nothing that the clock could be compared with.
+    let built = bill.map_or_else(clock::now, |bill| bill.created);
     let mut wants = Wants::least(layout.state(), built);
     wants.services = match seat {
         Seat::Host => Services::Systemd,
