@@ -10,6 +10,7 @@ mod golden;
 mod gpus;
 mod installer;
 mod kills;
+mod living;
 mod media;
 mod road;
 mod rotation;

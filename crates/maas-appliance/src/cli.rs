@@ -4,6 +4,7 @@ mod arrival;
 mod backup;
 mod bundle;
 mod evidence;
+mod living;
 mod people;
 mod services;
 mod trust;
@@ -20,6 +21,10 @@ pub(crate) use bundle::{
     WireArgs,
 };
 pub(crate) use evidence::{AuditCommand, AuditVerifyArgs};
+pub(crate) use living::{
+    CompletionArgs, EventsArgs, GcArgs, HelpArgs, LogsArgs, LogsOf, ManArgs, ScrubArgs,
+    UninstallArgs, exit_of,
+};
 pub(crate) use people::{KeysCommand, TeamCommand, TeamLimits, UsageArgs, UsageBy};
 pub(crate) use services::{QuickstartArgs, QuickstartEngine};
 pub(crate) use trust::{
@@ -55,7 +60,7 @@ pub(crate) struct Cli {
 }
 
 /// Prints one JSON object instead of text.
-#[derive(Debug, Clone, Copy, Args)]
+#[derive(Debug, Clone, Copy, Default, Args)]
 pub(crate) struct JsonArg {
     /// Print one JSON object
     #[arg(long)]
@@ -97,6 +102,12 @@ pub(crate) enum Command {
     Rollback(RollbackArgs),
     /// Say which blobs are here, so that the connected side sends only the others
     Inventory(InventoryArgs),
+    /// Read the whole store over again, slowly, to find what a failing disk has changed
+    Scrub(ScrubArgs),
+    /// Remove old generations, and what nobody needs any more
+    Gc(GcArgs),
+    /// Remove the appliance from this host; data only when asked
+    Uninstall(UninstallArgs),
     /// Show what the running release is made of
     #[command(subcommand)]
     Sbom(SbomCommand),
@@ -104,6 +115,10 @@ pub(crate) enum Command {
     Status(JsonArg),
     /// Look at everything that could be wrong with this host, and say how to mend it
     Doctor(DoctorArgs),
+    /// Show the logs of engines and services
+    Logs(LogsArgs),
+    /// Say what happened here: installations, trials, engines that ended, damage, what people did
+    Events(EventsArgs),
     /// Look at GPUs
     #[command(subcommand)]
     Gpu(GpuCommand),
@@ -132,6 +147,14 @@ pub(crate) enum Command {
     Config(ConfigCommand),
     /// See the whole road on this machine: build, sign, install, serve, meter
     Quickstart(QuickstartArgs),
+    /// Print the completion script of a shell
+    Completion(CompletionArgs),
+    /// Print the manual
+    Man(ManArgs),
+    /// Explain an exit code, a finding or a command
+    Help(HelpArgs),
+    /// Say which version this is
+    Version(JsonArg),
     /// Run the gateway (started by systemd)
     Gateway,
     /// Run the supervisor (started by systemd)
@@ -159,17 +182,6 @@ pub(crate) enum Command {
         /// Its arguments, as they stand
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<OsString>,
-    },
-    /// Print the completion script of a shell
-    Completion {
-        /// Which shell
-        shell: clap_complete::Shell,
-    },
-    /// Write the manual pages into a folder, or print the main one
-    Man {
-        /// Where to
-        #[arg(value_name = "DIR")]
-        folder: Option<Utf8PathBuf>,
     },
     /// Print a generated reference page
     #[command(hide = true)]

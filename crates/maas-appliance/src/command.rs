@@ -7,8 +7,12 @@ mod bundle;
 mod configuration;
 mod doctor;
 mod elsewhere;
+mod events;
 mod evidence;
+mod gc;
 mod gpu;
+mod help;
+mod host_command;
 mod host_setup;
 mod image;
 mod import;
@@ -16,9 +20,9 @@ mod install;
 mod inventory;
 mod key;
 mod keys;
+mod logs;
 mod lookup;
 mod machine;
-mod manual;
 mod model;
 mod passphrase;
 mod people;
@@ -27,12 +31,15 @@ mod progress;
 mod quickstart;
 mod rollback;
 mod sbom;
+mod scrub;
 mod service;
 mod status;
 mod team;
 mod trial;
 mod trust;
+mod uninstall;
 mod usage;
+mod version;
 
 use camino::Utf8PathBuf;
 use maas_types::{Exit, Layout};
@@ -63,6 +70,9 @@ pub(crate) fn run(cli: Cli) -> CommandResult {
         Command::Trial => waiting(trial::run(&layout)),
         Command::Rollback(args) => rollback::run(&args, &layout),
         Command::Inventory(args) => inventory::run(&args, &layout),
+        Command::Scrub(args) => scrub::run(&args, &layout),
+        Command::Gc(args) => gc::run(&args, &layout),
+        Command::Uninstall(args) => waiting(uninstall::run(&args, &layout)),
         Command::Sbom(command) => sbom::run(command, &layout),
         Command::Status(args) => {
             let config = config(&layout)?;
@@ -72,6 +82,8 @@ pub(crate) fn run(cli: Cli) -> CommandResult {
             let config = config(&layout)?;
             waiting(doctor::run(&args, &layout, &config))
         }
+        Command::Logs(args) => waiting(logs::run(&args, &layout)),
+        Command::Events(args) => events::run(&args, &layout),
         Command::Gpu(command) => gpu::run(&command, &layout),
         Command::Model(command) => model::run(&command, &layout),
         Command::Team(command) => waiting(team::run(command, &layout)),
@@ -79,14 +91,16 @@ pub(crate) fn run(cli: Cli) -> CommandResult {
         Command::Usage(args) => waiting(usage::run(args, &layout)),
         Command::Backup(command) => backup::run(&command, &layout),
         Command::Audit(command) => audit::run(&command, &layout),
-        Command::Completion { shell } => {
-            output::data(&host_setup::completion(shell));
-            Ok(Exit::Done)
-        }
-        Command::Man { folder } => manual::run(folder.as_deref()),
         Command::Ca(CaCommand::Export { out }) => install::export_ca(&layout, out.as_deref()),
         Command::Config(command) => configuration::run(&command, &layout),
         Command::Quickstart(args) => waiting(quickstart::run(args, own_path()?)),
+        Command::Completion(args) => {
+            help::completion(&args);
+            Ok(Exit::Done)
+        }
+        Command::Man(args) => help::man(&args),
+        Command::Help(args) => help::help(&args),
+        Command::Version(args) => version::run(args.format()),
         Command::Gateway => {
             log::start(log);
             let config = config(&layout)?;
@@ -143,11 +157,13 @@ fn serving(service: impl Future<Output = CommandResult>) -> CommandResult {
 
 /// The host's configuration.
 fn config(layout: &Layout) -> Result<Config, CommandError> {
-    let hostname = rustix::system::uname()
-        .nodename()
-        .to_string_lossy()
-        .into_owned();
-    Ok(Config::load(&layout.config(), &hostname)?)
+    Ok(Config::load(&layout.config(), &hostname())?)
+}
+
+/// What this host calls itself.
+fn hostname() -> String {
+    let name = rustix::system::uname();
+    name.nodename().to_string_lossy().into_owned()
 }
 
 /// This executable.

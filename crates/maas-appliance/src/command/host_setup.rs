@@ -45,13 +45,22 @@ pub(super) fn lines(laid: &[Laid]) -> String {
 
 /// Everything that this binary brings to a host.
 pub(super) fn files(config: &Config) -> Vec<SeatFile> {
-    let mut others = vec![SeatFile::listen(config.gateway)];
-    others.push(SeatFile {
-        path: "/usr/local/share/man/man1/maas-appliance.1".into(),
-        text: super::manual::main_page(),
-    });
+    files_listening(config.gateway)
+}
+
+/// As [`files`], where the configuration may be one that cannot be read any more.
+pub(super) fn files_listening(address: std::net::SocketAddr) -> Vec<SeatFile> {
+    let mut others = vec![SeatFile::listen(address), manual()];
     others.extend(completions());
     SeatFile::all(others)
+}
+
+/// The main page; the units name it.
+fn manual() -> SeatFile {
+    SeatFile {
+        path: "/usr/local/share/man/man1/maas-appliance.1".into(),
+        text: super::help::manual(&Cli::command()),
+    }
 }
 
 fn completions() -> impl Iterator<Item = SeatFile> {
