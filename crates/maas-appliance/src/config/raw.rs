@@ -272,21 +272,25 @@ impl RawConfig {
         // the host itself until somebody says otherwise.
         let everywhere = SocketAddr::from(([0, 0, 0, 0], 8443));
         let loopback = SocketAddr::from(([127, 0, 0, 1], 9464));
+        // In the order of the file, which is the order of the mistakes.
+        let site = reader.site(&self.site, hostname);
+        let gateway = reader.listener(
+            "gateway.listen",
+            "listen = \"0.0.0.0:8443\"",
+            &self.gateway,
+            everywhere,
+        );
+        let metrics = reader.listener(
+            "metrics.listen",
+            "listen = \"127.0.0.1:9464\"",
+            &self.metrics,
+            loopback,
+        );
         let engines = reader.engines(self.engines);
         let config = Config {
-            site: reader.site(&self.site, hostname),
-            gateway: reader.listener(
-                "gateway.listen",
-                "listen = \"0.0.0.0:8443\"",
-                &self.gateway,
-                everywhere,
-            ),
-            metrics: reader.listener(
-                "metrics.listen",
-                "listen = \"127.0.0.1:9464\"",
-                &self.metrics,
-                loopback,
-            ),
+            site,
+            gateway,
+            metrics,
             engines: engines.clone(),
             gpus: reader.gpus(self.gpus),
             policy: Policy {
