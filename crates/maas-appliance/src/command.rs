@@ -41,7 +41,7 @@ mod uninstall;
 mod usage;
 mod version;
 
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
 use maas_types::{Exit, Layout};
 
 use self::install::Verb;
@@ -54,10 +54,7 @@ use crate::{
 
 /// Does what the command line says.
 pub(crate) fn run(cli: Cli) -> CommandResult {
-    let root = std::path::absolute(&cli.root)?;
-    let root = Utf8PathBuf::from_path_buf(root)
-        .map_err(|path| CommandError::usage(format!("{} is not UTF-8", path.display())))?;
-    let layout = Layout::new(root);
+    let layout = below(&cli.root)?;
     let log = cli.log.as_deref();
     match cli.command {
         Command::Key(command) => key::run(command),
@@ -136,6 +133,14 @@ pub(crate) fn run(cli: Cli) -> CommandResult {
             Ok(Exit::Done)
         }
     }
+}
+
+/// The appliance below `--root`.
+fn below(root: &Utf8Path) -> Result<Layout, CommandError> {
+    let root = std::path::absolute(root)?;
+    let root = Utf8PathBuf::from_path_buf(root)
+        .map_err(|path| CommandError::usage(format!("{} is not UTF-8", path.display())))?;
+    Ok(Layout::new(root))
 }
 
 /// Runs a command that waits for something, on the main thread: a service that it starts may ask to
