@@ -7,12 +7,14 @@
 # Needs root, systemd-nspawn (Debian: systemd-container), mmdebstrap, curl and python3; fetches 60 MB of Debian
 # packages the first time (kept in target/). Takes about a minute. Limits of memory and processor are not
 # enforced in a namespace: those are for the virtual machine (tests/scripts/host/machine.sh).
+# Ends with 77 where no systemd can be booted at all.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 scripts=$PWD/tests/scripts/host
 debian=$PWD/target/debian-systemd.tar
 if [ ! -f "$debian" ]; then
-    mmdebstrap -q --variant=minbase --include=systemd,systemd-sysv,dbus,procps,iproute2,curl bookworm "${debian%.tar}.new.tar"
+    mmdebstrap -q --variant=minbase --include=systemd,systemd-sysv,dbus,procps,iproute2,curl bookworm "${debian%.tar}.new.tar" ||
+        { echo "no Debian packages can be had here" >&2; exit 77; }
     mv "${debian%.tar}.new.tar" "$debian"
 fi
 cargo build --quiet -p maas-appliance
@@ -48,7 +50,7 @@ simulate = "load=0s"
 [policy]
 trial_seconds = 3
 TOML
-leader=$("$scripts/boot.sh" "$root" "$work/boot.log")
+leader=$("$scripts/boot.sh" "$root" "$work/boot.log") || { echo "no systemd can be booted here" >&2; exit 77; }
 inside() { nsenter -t "$leader" -a "$@"; }
 
 checks=0
