@@ -49,7 +49,7 @@ fn busy_host() -> Host {
         "images/abc.partial/z",
         "arrivals/.acme-2.partial/z",
         ".trust.json.99-0.new",
-        ".restore-1/w",
+        "restore.partial/w",
     ] {
         write(&state.join(name), "left over");
     }
@@ -103,7 +103,7 @@ fn what_serves_and_what_it_replaced_stay_and_nothing_else_that_nobody_needs() {
     for gone in [
         ".new",
         ".gone",
-        ".restore",
+        "restore.partial",
         &digest_of(b"dead").hex(),
         &digest_of(b"one").hex(),
     ] {
@@ -234,6 +234,17 @@ fn a_release_that_was_imported_keeps_its_blobs_until_it_is_installed() {
     let imported = digest_of(b"imported");
     let is_it = |r: &Removal| matches!(r, Removal::Blob { digest, .. } if *digest == imported);
     assert!(plan.removals.iter().any(is_it), "{plan:?}");
+}
+
+#[test]
+fn a_restore_that_must_be_finished_keeps_what_it_has_written() {
+    let host = busy_host();
+    write(&host.layout.state().join("restore.journal"), "{}");
+    let plan = collected(&host, &Uses::default(), 0);
+    assert!(
+        host.layout.state().join("restore.partial/w").exists(),
+        "{plan:?}"
+    );
 }
 
 #[test]
