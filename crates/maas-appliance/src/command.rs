@@ -91,10 +91,7 @@ pub(crate) fn run(cli: Cli) -> CommandResult {
         Command::Ca(CaCommand::Export { out }) => install::export_ca(&layout, out.as_deref()),
         Command::Config(command) => configuration::run(&command, &layout),
         Command::Quickstart(args) => waiting(quickstart::run(args, own_path()?)),
-        Command::Completion(args) => {
-            help::completion(&args);
-            Ok(Exit::Done)
-        }
+        Command::Completion(args) => Ok(help::completion(&args)),
         Command::Man(args) => help::man(&args),
         Command::Help(args) => help::help(&args),
         Command::Version(args) => version::run(args.format()),

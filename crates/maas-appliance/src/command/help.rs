@@ -14,8 +14,9 @@ use crate::{
 };
 
 /// Prints a completion script.
-pub(super) fn completion(args: &CompletionArgs) {
+pub(super) fn completion(args: &CompletionArgs) -> Exit {
     output::data(&host_setup::completion(args.shell));
+    Exit::Done
 }
 
 /// Prints the main page, or writes a page for each command.

@@ -138,11 +138,11 @@ fn leftovers(layout: &Layout) -> Result<Vec<(Utf8PathBuf, u64)>, StoreError> {
         found.extend(entries(&folder)?.into_iter().filter(left));
     }
     for path in entries(&layout.state())? {
-        let name = path.file_name().unwrap_or_default();
-        if hidden(&path) && (path.extension() == Some("new") || name.starts_with(".restore")) {
+        if hidden(&path) && path.extension() == Some("new") {
             found.push(path);
         }
     }
+    found.extend(restore_partial(layout));
     for path in entries(&layout.staging())? {
         if path.extension() == Some("link") {
             found.push(path);
@@ -152,6 +152,16 @@ fn leftovers(layout: &Layout) -> Result<Vec<(Utf8PathBuf, u64)>, StoreError> {
         .into_iter()
         .map(|path| tree_bytes(&path).map(|bytes| (path, bytes)))
         .collect()
+}
+
+/// What a restore has written beside the state, where it was cut off before its journal: nothing was put in
+/// place then. With a journal somebody must finish it, and every byte of it is needed.
+fn restore_partial(layout: &Layout) -> Option<Utf8PathBuf> {
+    let config = layout.config();
+    let mut areas = [layout.state(), crate::disk::parent_of(&config).to_owned()].into_iter();
+    let under_way = areas.any(|area| area.join("restore.journal").symlink_metadata().is_ok());
+    let partial = layout.state().join("restore.partial");
+    (!under_way && partial.symlink_metadata().is_ok()).then_some(partial)
 }
 
 /// Bytes that are free when a file or a folder with all that is in it is gone: files that have a name outside

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::{
-    Disk, Generation, Lock, Presence, Store, StoreError, TrustDb,
+    Disk, Effect, Generation, Lock, Presence, Store, StoreError, TrustDb,
     power_cut::PowerCut,
     testing::{Host, holder, id, write},
 };
@@ -259,6 +259,32 @@ fn the_next_install_brings_a_damaged_blob_back_and_who_has_it_open_keeps_it() {
     assert_eq!(record.damage, []);
     let report = run(&host, Begin::GoOn, Aside::Move);
     assert!(report.is_good(), "{report:?}");
+}
+
+#[test]
+fn a_power_cut_before_a_blob_is_moved_aside_does_not_let_it_count_as_stored() {
+    let (host, sample) = sample_host();
+    let generation = Generation::current(&host.layout).unwrap().unwrap();
+    let weights = generation.models()[0].folder.join("model.safetensors");
+    let right = fs_err::read(&weights).unwrap();
+    rot(&weights);
+    let disk = Disk::watched(|effect| {
+        let aside = matches!(effect, Effect::Rename(_, to) if to.as_str().contains("/quarantine/"));
+        if aside {
+            Err(std::io::Error::other("the power is gone"))
+        } else {
+            Ok(())
+        }
+    });
+    let scrub = Scrub::begin(disk, &host.layout, holder()).unwrap();
+    let clock = || Duration::ZERO;
+    let mut pace = Pace::new(None, &clock, &|_| ());
+    let now = || Timestamp::UNIX_EPOCH;
+    scrub
+        .run(Begin::GoOn, Aside::Move, &now, &mut pace, &mut |_| ())
+        .unwrap_err();
+    install(&host, &sample, Disk::real()).unwrap();
+    assert_eq!(fs_err::read(&weights).unwrap(), right);
 }
 
 #[test]
